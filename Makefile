@@ -1,0 +1,29 @@
+# Two commands matter: `make bench` to see and hear it, `make test` to check it.
+.PHONY: bench test check scenarios benchmark lock clean
+
+bench:            ## hub and six simulated clusters with a Vietnamese programme on air; Ctrl-C stops everything
+	@scripts/setup bench
+	@exec .venv/bin/loaxa-bench up
+
+test:             ## every check and test, on a fresh machine too
+	@scripts/setup test
+	@scripts/check
+	@scripts/test
+
+check:            ## formatter, linter, types, layers
+	@scripts/setup test
+	@scripts/check
+
+scenarios:        ## every shipped scenario, in real time
+	@scripts/setup test
+	@.venv/bin/loaxa-bench run-all scenarios --out .work/scenarios
+
+benchmark:        ## the figures, as a table and as JSON
+	@scripts/setup bench
+	@.venv/bin/loaxa-bench benchmark --out .work/benchmark.json
+
+lock:             ## lock the dependencies anew (needs uv)
+	@scripts/lock
+
+clean:            ## forget everything that was made here
+	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,64 @@
+"""Messages as bytes: JSON by msgspec, unknown fields ignored, sizes limited."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from contract.journal import JournalAck
+from contract.model import Desired
+from contract.note import NoteRefused, SignerKey, VerifierKey, open_note, sign_note
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+Signed = TypeVar("Signed", Desired, JournalAck)
+
+MAX_DESIRED_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024
+
+
+class Refused(ValueError):  # noqa: N818 - what happened to the message
+    """A message that is not taken; its text says why, for the journal."""
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """A message as compact JSON."""
+    return msgspec.json.encode(message)
+
+
+def decode(payload: bytes, kind: type[Message], *, max_bytes: int = MAX_MESSAGE_BYTES) -> Message:
+    """Reads a message.
+
+    Raises:
+        Refused: Too large, not JSON, or not of this kind.
+    """
+    if len(payload) > max_bytes:
+        raise Refused(f"too large: {len(payload)} bytes, at most {max_bytes}")
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refused(f"unreadable: {error}") from error
+
+
+def sign(message: Desired | JournalAck, *signers: SignerKey) -> bytes:
+    """A message as a signed note, indented so that a person can read it on the wire."""
+    text = msgspec.json.format(msgspec.json.encode(message), indent=1).decode() + "\n"
+    return sign_note(text, *signers)
+
+
+def open_signed(note: bytes, kind: type[Signed], known: tuple[VerifierKey, ...]) -> Signed:
+    """Verifies a signed note and reads its message.
+
+    Raises:
+        Refused: Too large, not signed by a known key, unreadable, or another kind of message.
+    """
+    if len(note) > MAX_DESIRED_BYTES:
+        raise Refused(f"too large: {len(note)} bytes, at most {MAX_DESIRED_BYTES}")
+    try:
+        text, _ = open_note(note, known)
+    except NoteRefused as error:
+        raise Refused(f"signature: {error}") from error
+    message = decode(text.encode(), kind, max_bytes=MAX_DESIRED_BYTES)
+    if message.kind != kind.__struct_defaults__[1]:
+        raise Refused(f"this is a {message.kind!r}")
+    return message

@@ -1,0 +1,56 @@
+"""What the programs need from outside, as abilities: each has a real and a simulated implementation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class ClockTrust(StrEnum):
+    """How wall time came to be known, best first."""
+
+    SYNCHRONISED = "synchronised"
+    RTC = "rtc"
+    CELL = "cell"
+    LAST_SAVED = "last_saved"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether timed items may play: a saved time is a lower bound only, hours may be missing."""
+        return self in (ClockTrust.SYNCHRONISED, ClockTrust.RTC, ClockTrust.CELL)
+
+
+class Clock(Protocol):
+    """Wall time for deciding, monotonic time for durations."""
+
+    def now(self) -> datetime:
+        """Wall time, aware UTC."""
+        ...
+
+    def mono_ns(self) -> int:
+        """Monotonic nanoseconds; never steps."""
+        ...
+
+    def trust(self) -> ClockTrust:
+        """How far `now()` may be believed."""
+        ...
+
+
+class Link(Protocol):
+    """The way to the other side; it may be down for weeks."""
+
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
+    ) -> None:
+        """Sends one message.
+
+        Raises:
+            LinkDown: It could not be handed over; the caller keeps it.
+        """
+        ...
+
+
+class LinkDown(Exception):  # noqa: N818 - a state of the world, named as people say it
+    """The link does not carry anything now."""

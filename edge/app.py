@@ -1,0 +1,107 @@
+"""The door of `loaxa-edge`: reads the command line, builds the parts and runs them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from secrets import token_hex
+
+from contract.ports import Clock
+from contract.status import Reported
+from edge.core.state import Limits
+from edge.shell import commands
+from edge.shell.airing import Airing
+from edge.shell.config import ConfigErrors, EdgeConfig, load_config
+from edge.shell.fetcher import Fetcher
+from edge.shell.inbox import Inbox
+from edge.shell.ledger import Ledger
+from edge.shell.link import HubLink
+from edge.shell.outbox import Outbox
+from edge.shell.plan_store import PlanStore
+from edge.shell.reporting import Reporter
+from edge.shell.runner import Parts, Runner
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from edge.shell.telemetry import Telemetrist
+from hardware.board import Board, BoardError, find_board
+from hardware.devices import Devices, open_devices
+
+log = logging.getLogger("edge")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code (2: a mistake in what was asked, said in one line)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (ConfigErrors, BoardError) as error:
+        print(f"loaxa-edge: {error}", file=sys.stderr)  # noqa: T201 - the answer to a command
+        return 2
+    except PermissionError as error:
+        print(f"loaxa-edge: không có quyền ghi / no permission: {error.filename}", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="loaxa-edge", description="Plays the commune's programme on one cluster."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = verbs.add_parser("run", help="run the agent (systemd does this)")
+    run.add_argument(
+        "--simulated", type=Path, metavar="CABINET", help="use the simulated cabinet in this folder"
+    )
+    run.set_defaults(command=_run)
+    commands.add_parsers(verbs)
+    for verb in verbs.choices.values():
+        verb.add_argument("--config", type=Path, default=Path("/etc/loaxa/edge.toml"))
+        verb.add_argument("--state", type=Path, default=Path("/var/lib/loaxa"))
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    config = load_config(options.config)
+    board = find_board(config.board)
+    try:
+        asyncio.run(_serve(config, board, options.state, options.simulated))
+    except* OSError as errors:
+        log.critical("stopped: %s", errors.exceptions[0])
+        return 1
+    return 0
+
+
+async def _serve(config: EdgeConfig, board: Board, state: Path, simulated: Path | None) -> None:
+    inbox = Inbox()
+    async with open_devices(board, simulated=simulated, on_event=inbox.put) as devices:
+        async with _built(config, board, state, devices, inbox) as jobs, _until_signal() as stop:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
+                await stop.wait()
+                for task in running:
+                    task.cancel()
+
+
+@asynccontextmanager
+async def _until_signal() -> AsyncIterator[asyncio.Event]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    yield stop
+
+
+def software_version() -> str:
+    """Version of the installed agent."""
+    with suppress(PackageNotFoundError):
+        return version("loaxa")
+    return "0"

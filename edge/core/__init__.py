@@ -1,0 +1,1 @@
+"""Pure decisions of the cluster: no clock, file, socket or log."""

@@ -1,0 +1,113 @@
+"""Journal rows from what happened, and what happened from journal rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from contract.journal import Interruption, ItemRow, Outcome, Reason
+from contract.ports import ClockTrust
+from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
+
+UNNUMBERED = 1
+"""The ledger gives a row its number."""
+
+
+def open_item(
+    cue: Cue, started_at: datetime, *, trust: ClockTrust, link_up: bool, plan_version: int
+) -> OpenItem:
+    """The item that has just begun to sound."""
+    bulletin = cue.occurrence.bulletin
+    return OpenItem(
+        slot=cue.occurrence.slot.id,
+        bulletin=bulletin.id,
+        sha256=bulletin.sha256,
+        planned_at=cue.occurrence.planned_at,
+        begun_at=cue.begun_at,
+        started_at=started_at,
+        heard_until=started_at,
+        bulletin_at_ms=cue.offset_ms,
+        duration_ms=bulletin.duration_ms,
+        reason=cue.reason,
+        volume_pct=cue.volume_pct,
+        clock_trust=trust,
+        link_up=link_up,
+        plan_version=plan_version,
+    )
+
+
+def resumed(item: OpenItem, at: datetime, reason: Reason) -> OpenItem:
+    """The item on air after a gap in its sound."""
+    gap = Interruption(from_at=item.heard_until, to_at=at, reason=reason)
+    return replace(item, heard_until=at, interruptions=(*item.interruptions, gap))
+
+
+def row_of_open(item: OpenItem, outcome: Outcome, reason: Reason, ended_at: datetime) -> ItemRow:
+    """The row of an item that has sounded."""
+    return ItemRow(
+        number=UNNUMBERED,
+        slot=item.slot,
+        bulletin=item.bulletin,
+        sha256=item.sha256,
+        planned_at=item.planned_at,
+        outcome=outcome,
+        reason=reason,
+        started_at=item.started_at,
+        ended_at=ended_at,
+        bulletin_at_ms=item.bulletin_at_ms,
+        duration_ms=item.duration_ms,
+        volume_pct=item.volume_pct,
+        clock_trust=item.clock_trust,
+        link_up=item.link_up,
+        plan_version=item.plan_version,
+        level_db=item.level_db,
+        interruptions=item.interruptions,
+    )
+
+
+def row_of_heard_out(item: OpenItem, ended_at: datetime) -> ItemRow:
+    """The row of an item that sounded to its end: completed only when nothing of it was missed."""
+    if item.interruptions:
+        return row_of_open(item, Outcome.PARTIAL, item.interruptions[-1].reason, ended_at)
+    outcome = Outcome.PARTIAL if item.bulletin_at_ms else Outcome.COMPLETED
+    return row_of_open(item, outcome, item.reason, ended_at)
+
+
+def row_of_closing(
+    closing: Closing, *, trust: ClockTrust, link_up: bool, plan_version: int
+) -> ItemRow:
+    """The row of an item that never sounded.
+
+    Raises:
+        ValueError: The closing is about the item on air.
+    """
+    one = closing.occurrence
+    if one is None:
+        raise ValueError("the item on air has a row of its own")
+    return ItemRow(
+        number=UNNUMBERED,
+        slot=one.slot.id,
+        bulletin=one.bulletin.id,
+        sha256=one.bulletin.sha256,
+        planned_at=one.planned_at,
+        outcome=closing.outcome,
+        reason=closing.reason,
+        duration_ms=one.bulletin.duration_ms,
+        clock_trust=trust,
+        link_up=link_up,
+        plan_version=plan_version,
+    )
+
+
+def closed_items(rows: list[ItemRow]) -> dict[OccurrenceKey, Aired | None]:
+    """What the ledger says of items that are over."""
+    return {(row.slot, row.planned_at): _aired(row) for row in rows}
+
+
+def _aired(row: ItemRow) -> Aired | None:
+    if row.started_at is None or row.ended_at is None:
+        return None
+    return Aired(
+        begun_at=row.started_at - timedelta(milliseconds=row.bulletin_at_ms), ended_at=row.ended_at
+    )

@@ -1,0 +1,70 @@
+"""Words that a technician reads for what the cluster decides, in Vietnamese and English."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from contract.journal import Outcome, Reason
+from contract.ports import ClockTrust
+
+
+class Language(StrEnum):
+    """Language of a command's answer."""
+
+    VI = "vi"
+    EN = "en"
+
+
+def say(language: Language, vi: str, en: str) -> str:
+    """The text in the language asked for."""
+    return vi if language is Language.VI else en
+
+
+def reason_words(reason: Reason, language: Language) -> str:
+    """Why an item played as it did, or did not."""
+    return say(language, *_REASONS[reason])
+
+
+def outcome_words(outcome: Outcome, language: Language) -> str:
+    """What became of an item."""
+    return say(language, *_OUTCOMES[outcome])
+
+
+def trust_words(trust: ClockTrust, language: Language) -> str:
+    """How the clock came by its time."""
+    return say(language, *_TRUST[trust])
+
+
+_REASONS = {
+    Reason.PLANNED: ("đúng lịch", "as planned"),
+    Reason.JOINED_LATE: ("vào giữa chừng vì bắt đầu muộn", "joined in progress, started late"),
+    Reason.WAITED: ("chờ bản tin trước phát xong", "waited for the item before it"),
+    Reason.NO_FILE: ("thiếu tệp âm thanh", "the sound file is not on the card"),
+    Reason.LATE_LIMIT: ("đã quá giờ cho phép phát muộn", "past its late limit"),
+    Reason.WAITED_TOO_LONG: ("phải chờ quá lâu", "had to wait too long"),
+    Reason.CLOCK_UNTRUSTED: ("đồng hồ chưa đúng", "the clock was not trusted"),
+    Reason.AGENT_DOWN: ("cụm loa không hoạt động lúc đó", "the cluster was not running"),
+    Reason.PLAN_LATE: ("lịch phát đến muộn", "the plan came too late"),
+    Reason.STOPPED: ("người vận hành dừng phát", "stopped by the operator"),
+    Reason.CANCELLED: ("lịch đã bị huỷ hoặc thay đổi", "the slot was cancelled or changed"),
+    Reason.QUIET_HOURS: ("giờ yên tĩnh", "quiet hours"),
+    Reason.PLAYER_FAILED: ("trình phát âm thanh gặp lỗi", "the player failed"),
+    Reason.INTERRUPTED: ("bị chen ngang", "interrupted"),
+}
+
+_OUTCOMES = {
+    Outcome.COMPLETED: ("phát thành công", "completed"),
+    Outcome.PARTIAL: ("phát một phần", "partial"),
+    Outcome.NOT_AIRED: ("không phát", "not aired"),
+}
+
+_TRUST = {
+    ClockTrust.SYNCHRONISED: ("đồng hồ đã đồng bộ qua mạng", "clock synchronised by network"),
+    ClockTrust.RTC: ("đồng hồ theo RTC", "clock from the RTC"),
+    ClockTrust.CELL: ("đồng hồ theo mạng di động", "clock from the cell network"),
+    ClockTrust.LAST_SAVED: (
+        "đồng hồ chỉ là giờ lưu lần cuối, chưa đúng",
+        "clock is only the last saved time",
+    ),
+    ClockTrust.UNKNOWN: ("đồng hồ chưa đúng", "clock is not known"),
+}

@@ -1,0 +1,215 @@
+"""What sounds: carries out the commands on player and amplifier, and keeps the ledger's item on air."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from contract.journal import ItemRow, Outcome, Reason
+from contract.ports import Clock
+from edge.core.reconcile import Command, DropCue, PlayCue, TurnAmplifierOff, TurnAmplifierOn
+from edge.core.rows import open_item, resumed, row_of_heard_out, row_of_open
+from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
+from edge.shell.ledger import Ledger
+from edge.shell.sound_cache import SoundCache
+from hardware.player import Failed, HeardOut, Player, PlayerEvent, Prepared, Progress, Started
+from hardware.relay import AmplifierRelay, RelayError
+
+log = logging.getLogger(__name__)
+
+SAVE_PROGRESS = timedelta(seconds=60)
+"""The ledger hears this often that the item still sounds: one small write a minute spares the card."""
+
+
+class Airing:
+    """Player, amplifier and the item on air, kept in step with the ledger.
+
+    Attributes:
+        cued: What the player holds ready or plays, in the decision's order.
+        open: The item on air.
+        closed: Items with their row.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        player: Player,
+        amplifier: AmplifierRelay,
+        ledger: Ledger,
+        cache: SoundCache,
+    ) -> None:
+        self._clock = clock
+        self._player = player
+        self._amplifier = amplifier
+        self._ledger = ledger
+        self._cache = cache
+        self._saved_at: datetime | None = None
+        self._tries = 0
+        self._items: dict[str, Cue] = {}
+        self.cued: tuple[Cue, ...] = ()
+        self.open: OpenItem | None = ledger.open_item()
+        self.closed: dict[OccurrenceKey, Aired | None] = {}
+        self.failures: dict[OccurrenceKey, int] = {}
+        self.amplifier_on_at: datetime | None = None
+        self.sound_ended_at: datetime | None = None
+        self.link_up = False
+        self.plan_version = 0
+
+    async def apply(self, commands: list[Command]) -> None:
+        """Carries out commands in their order."""
+        for command in commands:
+            match command:
+                case TurnAmplifierOn():
+                    self._turn_on()
+                case TurnAmplifierOff():
+                    self._turn_off()
+                case PlayCue(cue):
+                    await self._play(cue)
+                case DropCue(cue):
+                    self._drop(cue)
+
+    def _turn_on(self) -> None:
+        try:
+            self._amplifier.turn_on()
+        except RelayError as error:
+            log.error("amplifier relay: %s", error)
+            return
+        self.amplifier_on_at = self._clock.now()
+
+    def _turn_off(self) -> None:
+        try:
+            self._amplifier.turn_off()
+        except RelayError as error:
+            log.error("amplifier relay: %s", error)
+            return
+        self.amplifier_on_at = None
+
+    async def _play(self, cue: Cue) -> None:
+        self._tries += 1
+        item = f"{cue.occurrence.slot.id}@{cue.occurrence.planned_at.isoformat()}#{self._tries}"
+        self._items[item] = cue
+        self.cued = (*self.cued, cue)
+        path = self._cache.path(cue.occurrence.bulletin.sha256)
+        await self._player.prepare(
+            item, str(path), offset_ms=cue.offset_ms, volume_pct=cue.volume_pct
+        )
+        self._player.start_at(item, self._mono_ns(cue.start_at))
+
+    def _mono_ns(self, at: datetime) -> int:
+        ahead = at - self._clock.now()
+        return self._clock.mono_ns() + round(ahead.total_seconds() * 1e9)
+
+    def _drop(self, cue: Cue) -> None:
+        for item in [item for item, held in self._items.items() if held == cue]:
+            self._player.stop(item)
+            self._forget(item)
+            if self.open is not None and self.open.key == cue.key:
+                self.sound_ended_at = self._clock.now()
+
+    def _forget(self, item: str) -> None:
+        cue = self._items.pop(item)
+        self.cued = tuple(held for held in self.cued if held != cue)
+
+    def on_player(self, event: PlayerEvent) -> str | None:
+        """Takes what the player says; returns why it failed, when it did."""
+        cue = self._items.get(event.item)
+        if cue is None:
+            return None
+        match event:
+            case Prepared():
+                log.debug("prepared %s", event.item)
+            case Started(mono_ns=mono_ns):
+                self._began(cue, self._wall(mono_ns))
+            case Progress(level_db=level_db):
+                self._progressed(cue, level_db)
+            case HeardOut():
+                self._heard_out(event.item, cue)
+            case Failed(why=why):
+                log.warning("player failed on %s: %s", event.item, why)
+                self.failures[cue.key] = self.failures.get(cue.key, 0) + 1
+                self._forget(event.item)
+                return why
+        return None
+
+    def _wall(self, mono_ns: int) -> datetime:
+        return self._clock.now() - timedelta(microseconds=(self._clock.mono_ns() - mono_ns) / 1000)
+
+    def _began(self, cue: Cue, at: datetime) -> None:
+        if self.open is not None and self.open.key == cue.key:
+            reason = Reason.PLAYER_FAILED if cue.key in self.failures else Reason.AGENT_DOWN
+            self._save(resumed(self.open, at, reason))
+        else:
+            if self.open is not None:
+                self.close(row_of_heard_out(self.open, self.open.ends_at))
+            self._save(
+                open_item(
+                    cue,
+                    at,
+                    trust=self._clock.trust(),
+                    link_up=self.link_up,
+                    plan_version=self.plan_version,
+                )
+            )
+        log.info("on air: %s from %s ms, %.1f ms after its instant", cue.occurrence.bulletin.id, cue.offset_ms,
+                 (at - cue.start_at).total_seconds() * 1000)  # fmt: skip
+
+    def _progressed(self, cue: Cue, level_db: float | None) -> None:
+        item = self.open
+        if item is None or item.key != cue.key:
+            return
+        now = self._clock.now()
+        loudest = (
+            level_db if item.level_db is None else max(item.level_db, level_db or item.level_db)
+        )
+        self.open = replace(item, heard_until=now, level_db=loudest)
+        if self._saved_at is None or now - self._saved_at >= SAVE_PROGRESS:
+            self._save(self.open)
+
+    def _heard_out(self, item: str, cue: Cue) -> None:
+        self._forget(item)
+        self.sound_ended_at = self._clock.now()
+        if self.open is not None and self.open.key == cue.key:
+            self.close(row_of_heard_out(self.open, self.open.ends_at))
+
+    def close_open(self, closing: Closing) -> None:
+        """The item on air ends before it was heard out."""
+        if self.open is not None:
+            ended_at = closing.ended_at or self._clock.now()
+            self.close(row_of_open(self.open, Outcome.PARTIAL, closing.reason, ended_at))
+
+    def close(self, row: ItemRow) -> None:
+        """Writes the row of the item on air; from then on nothing is on air."""
+        item = self.open
+        self._ledger.close_item(row)
+        self.open = None
+        if item is not None:
+            aired_until = max(item.begun_at, min(item.ends_at, row.ended_at or item.ends_at))
+            self.closed[item.key] = Aired(begun_at=item.begun_at, ended_at=aired_until)
+            self.failures.pop(item.key, None)
+        log.info("%s %s: %s (%s)", row.bulletin, row.planned_at, row.outcome, row.reason)
+
+    def _save(self, item: OpenItem) -> None:
+        self.open = item
+        self._saved_at = self._clock.now()
+        self._ledger.set_open(item)
+
+    def shift(self, step: timedelta) -> None:
+        """The wall clock stepped: what sounds keeps sounding, what was only prepared is decided anew."""
+        sounding = self.open.key if self.open is not None else None
+        for item, cue in list(self._items.items()):
+            if cue.key != sounding:
+                self._drop(cue)
+                continue
+            moved = replace(cue, begun_at=cue.begun_at + step, start_at=cue.start_at + step)
+            self._items[item] = moved
+            self.cued = tuple(moved if held == cue else held for held in self.cued)
+        if self.open is not None and self.cued:
+            item_ = self.open
+            self._save(
+                replace(item_, begun_at=item_.begun_at + step, heard_until=item_.heard_until + step)
+            )
+        self.amplifier_on_at = self.amplifier_on_at + step if self.amplifier_on_at else None
+        self.sound_ended_at = self.sound_ended_at + step if self.sound_ended_at else None

@@ -1,0 +1,124 @@
+"""Says how the cluster is: to the hub on change (rate-limited), and to a file that `loaxa-edge status` reads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from contract.codec import encode
+from contract.model import Desired
+from contract.ports import Clock
+from contract.status import OnAir, Reported
+from contract.topics import Kind
+from edge.core.state import OpenItem
+from edge.shell.airing import Airing
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 1.0
+"""At least so long between two reports; what changes meanwhile travels together."""
+
+
+class Publisher(Protocol):
+    """The part of the link that a reporter needs."""
+
+    async def publish(
+        self, kind: Kind, payload: bytes, *, retain: bool = False, qos: int = 1
+    ) -> bool:
+        """Hands a message over; False when the link is down."""
+        ...
+
+
+class Reporter:
+    """Keeps the last report, and sends it when it has changed or the link has come back.
+
+    Attributes:
+        software: Version of the agent.
+        arrester_ok: Whether the surge arrester is whole; None before the first reading.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        link: Publisher,
+        cache: SoundCache,
+        status_file: StatusFile,
+        blank: Reported,
+    ) -> None:
+        self._clock = clock
+        self._link = link
+        self._cache = cache
+        self._status_file = status_file
+        self._current = blank
+        self._changed = asyncio.Event()
+        self.software = blank.software
+        self.arrester_ok = blank.arrester_ok
+        self.surge_count = blank.surge_count
+        self.refused = 0
+
+    def report(self, plan: Desired | None, airing: Airing, *, waiting: int) -> None:
+        """Takes note of how the cluster is now."""
+        held = self._cache.held()
+        needed = [bulletin.sha256 for bulletin in plan.bulletins] if plan else []
+        report = replace(
+            self._current,
+            at=self._clock.now(),
+            desired_version=plan.version if plan else 0,
+            cached=sum(sha256 in held for sha256 in needed),
+            missing=tuple(sha256 for sha256 in needed if sha256 not in held),
+            on_air=_on_air(airing.open),
+            relays={"amp": airing.amplifier_on_at is not None},
+            arrester_ok=self.arrester_ok,
+            surge_count=self.surge_count,
+            faults=self._faults(),
+            clock_trust=self._clock.trust(),
+            refused=self.refused,
+            journal_waiting=waiting,
+        )
+        if _is_news(self._current, report):
+            self._changed.set()
+        self._current = report
+        self._status_file.write(report, link_up=airing.link_up)
+
+    def _faults(self) -> tuple[str, ...]:
+        faults = []
+        if self.arrester_ok is False:
+            faults.append("arrester_failed")
+        if not self._clock.trust().is_trusted:
+            faults.append("clock_untrusted")
+        return tuple(faults)
+
+    def link_is_up(self) -> None:
+        """A new connection: the hub may have forgotten us."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Sends reports for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if not await self._link.publish(Kind.REPORTED, encode(self._current), retain=True):
+                log.debug("report kept until the link is back")
+            await asyncio.sleep(PAUSE_S)
+
+
+def _on_air(item: OpenItem | None) -> OnAir | None:
+    if item is None:
+        return None
+    return OnAir(
+        slot=item.slot,
+        bulletin=item.bulletin,
+        planned_at=item.planned_at,
+        started_at=item.started_at,
+    )
+
+
+def _is_news(old: Reported, new: Reported) -> bool:
+    """Whether the hub should hear: not for the time of day, nor for rows that are on their way anyway."""
+    return replace(old, at=new.at, journal_waiting=new.journal_waiting) != new

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+from contract.journal import Reason
+from contract.ports import ClockTrust
+from edge.core.decide import decide
+from edge.core.explain import explain
+from edge.core.needs import sounds_in_order_of_need
+from edge.core.rows import row_of_closing
+from edge.core.state import Limits
+from edge.core.words import Language, reason_words
+
+
+def test_every_reason_has_words_in_both_languages() -> None:
+    for reason in Reason:
+        for language in Language:
+            assert reason_words(reason, language)
+
+
+def test_says_what_sounds_and_who_waits(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("first", 60), scene.slot("first", 0)),
+        (scene.bulletin("second", 60), scene.slot("second", 10)),
+    )
+    lines = explain(scene.snapshot(plan, -3600), scene.at(30), (), Limits(), Language.EN)
+    assert lines[0] == "At 17:00:30 on 24/11/2026, plan 1:"
+    assert "On air: 17:00:00 «first» 17:00:00–17:01:00 (as planned)" in lines
+    assert "Not now: 17:00:10 «second» 17:01:00–17:02:00 (waited for the item before it)" in lines
+
+
+def test_says_that_nothing_sounds_and_that_the_clock_is_wrong(scene: Any) -> None:
+    snapshot = scene.snapshot(scene.plan(), 0, trust=ClockTrust.UNKNOWN)
+    text = "\n".join(explain(snapshot, scene.at(30), (), Limits(), Language.VI))
+    assert "Không có gì phát" in text
+    assert "đồng hồ chưa đúng: không phát gì theo giờ" in text
+
+
+def test_without_a_plan_it_says_so(scene: Any) -> None:
+    assert "no plan" in explain(scene.snapshot(None, 0), scene.at(0), (), Limits(), Language.EN)[0]
+
+
+def test_the_past_is_told_from_the_journal(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
+    closing = decide(scene.snapshot(plan, 700, booted_at=scene.at(650)), Limits()).closings[0]
+    row = row_of_closing(closing, trust=ClockTrust.RTC, link_up=False, plan_version=1)
+    snapshot = scene.snapshot(plan, 800, closed={row_key(row): None})
+    text = "\n".join(explain(snapshot, scene.at(10), (row,), Limits(), Language.VI))
+    assert "không phát, cụm loa không hoạt động lúc đó" in text
+
+
+def row_key(row: Any) -> Any:
+    return (row.slot, row.planned_at)
+
+
+def test_missing_sound_is_named(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 100)))
+    lines = explain(
+        scene.snapshot(plan, 0, held=frozenset()), scene.at(110), (), Limits(), Language.VI
+    )
+    assert any(line.startswith("Tệp chưa tải về") for line in lines)
+
+
+def test_sounds_are_fetched_in_order_of_need(scene: Any) -> None:
+    late, soon, spare = (scene.bulletin(name) for name in ("late", "soon", "spare"))
+    plan = scene.plan(
+        (spare, scene.slot("spare", 30 * 86400)),
+        (late, scene.slot("late", 900)),
+        (soon, scene.slot("soon", 60)),
+    )
+    assert [b.id for b in sounds_in_order_of_need(plan, scene.at(0))] == ["soon", "late", "spare"]
+    assert sounds_in_order_of_need(None, scene.at(0)) == ()
