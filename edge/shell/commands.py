@@ -1,0 +1,182 @@
+"""What a technician asks of a cluster: how it is, what it will play and why, whether a note holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from contract.model import ZONE
+from contract.note import NoteRefused, open_note
+from contract.ports import Clock, ClockTrust
+from contract.status import Reported
+from edge.core.explain import explain
+from edge.core.rows import closed_items
+from edge.core.state import Limits, Snapshot
+from edge.core.words import Language, say, trust_words
+from edge.shell.config import load_config
+from edge.shell.ledger import Ledger
+from edge.shell.plan_store import PlanStore
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from hardware.board import find_board
+from hardware.clock import SystemClock
+
+
+def add_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `status`, `explain` and `verify`."""
+    status = verbs.add_parser("status", help="how the cluster is now")
+    status.set_defaults(command=_status)
+    asked = verbs.add_parser("explain", help="what sounds at an instant, and why the rest does not")
+    asked.add_argument(
+        "--at", required=True, metavar="TIME", help="17:00 (today) or 2026-11-24T17:00"
+    )
+    asked.set_defaults(command=_explain)
+    verify = verbs.add_parser("verify", help="what a signed file is, and whether it holds")
+    verify.add_argument("note", type=Path)
+    verify.set_defaults(command=_verify)
+    for verb in (status, asked, verify):
+        verb.add_argument(
+            "--english",
+            dest="language",
+            action="store_const",
+            const=Language.EN,
+            default=Language.VI,
+        )
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _status(options: argparse.Namespace) -> int:
+    language: Language = options.language
+    found = StatusFile(options.state / "run" / "status.json").read()
+    if found is None:
+        _print(
+            say(
+                language,
+                "Chương trình trên cụm loa chưa chạy. Hãy chạy: systemctl start loaxa-edge",
+                "The agent is not running. Start it: systemctl start loaxa-edge",
+            )
+        )
+        return 1
+    _print(*status_lines(found.reported, link_up=found.link_up, language=language))
+    return 0
+
+
+def status_lines(report: Reported, *, link_up: bool, language: Language) -> list[str]:
+    """A report in words, one fact a line."""
+    link = say(language, "đang kết nối", "up") if link_up else say(language, "mất kết nối", "down")
+    on = say(language, "bật", "on") if report.relays.get("amp") else say(language, "tắt", "off")
+    on_air = report.on_air.bulletin if report.on_air else say(language, "không", "nothing")
+    arrester = {
+        True: say(language, "tốt", "good"),
+        False: say(language, "HỎNG, hãy thay", "FAILED, replace it"),
+        None: "?",
+    }
+    return [
+        say(language, "Đang phát: ", "On air: ") + on_air,
+        say(language, "Tăng âm: ", "Amplifier: ") + on,
+        say(language, "Kết nối về xã: ", "Link to the hub: ") + link,
+        say(language, "Lịch phát số: ", "Plan: ") + str(report.desired_version or "-"),
+        say(
+            language,
+            f"Tệp âm thanh: {report.cached} đủ, {len(report.missing)} thiếu",
+            f"Sounds: {report.cached} held, {len(report.missing)} missing",
+        ),
+        trust_words(report.clock_trust, language),
+        say(language, "Chống sét: ", "Surge arrester: ")
+        + arrester[report.arrester_ok]
+        + say(language, f", {report.surge_count} lần xung sét", f", {report.surge_count} surges"),
+        say(language, "Nhật ký chờ gửi: ", "Journal rows waiting: ") + str(report.journal_waiting),
+    ]
+
+
+def _explain(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    clock = SystemClock()
+    at = parse_instant(options.at, clock.now())
+    if at is None:
+        sys.stderr.write(
+            say(
+                options.language,
+                f"loaxa-edge: không hiểu giờ {options.at!r}; hãy viết 17:00 hoặc 2026-11-24T17:00\n",
+                f"loaxa-edge: cannot read the time {options.at!r}; write 17:00 or 2026-11-24T17:00\n",
+            )
+        )
+        return 2
+    ledger = Ledger(options.state / "ledger.db")
+    try:
+        rows = ledger.closed_since(min(at, clock.now()) - timedelta(hours=6))
+        snapshot = Snapshot(
+            now=clock.now(),
+            trust=_trust(options.state, clock),
+            plan=PlanStore(
+                options.state / "desired.note",
+                config.verifier_keys(),
+                config.commune,
+                config.cluster,
+            ).load(),
+            held=SoundCache(options.state / "sounds", options.state / "cache.db").held(),
+            closed=closed_items(rows),
+            open=ledger.open_item(),
+            watermark=ledger.watermark(),
+        )
+    finally:
+        ledger.close()
+    limits = Limits(warm_up_s=find_board(config.board).warm_up_s)
+    _print(*explain(snapshot, at, rows, limits, options.language))
+    return 0
+
+
+def _trust(state: Path, clock: Clock) -> ClockTrust:
+    """What the running agent says of its clock; a simulated cluster has its own."""
+    found = StatusFile(state / "run" / "status.json").read()
+    return found.reported.clock_trust if found else clock.trust()
+
+
+def parse_instant(text: str, now: datetime) -> datetime | None:
+    """A local time of today, or a local date and time; None when it is neither."""
+    zone = ZoneInfo(ZONE)
+    today = now.astimezone(zone).date().isoformat()
+    for candidate in (text, f"{today}T{text}"):
+        try:
+            at = datetime.fromisoformat(candidate)
+        except ValueError:
+            continue
+        if "T" in candidate or " " in candidate:
+            return at if at.tzinfo else at.replace(tzinfo=zone)
+    return None
+
+
+def _verify(options: argparse.Namespace) -> int:
+    language: Language = options.language
+    keys = load_config(options.config).verifier_keys()
+    try:
+        note = options.note.read_bytes()
+    except OSError as error:
+        sys.stderr.write(f"loaxa-edge: {options.note}: {error.strerror}\n")
+        return 2
+    try:
+        text, signed = open_note(note, keys)
+    except NoteRefused as error:
+        _print(say(language, f"KHÔNG hợp lệ: {error}", f"Does NOT hold: {error}"))
+        return 1
+    names = ", ".join(key.name for key in signed)
+    holds = say(language, f"Hợp lệ, ký bởi {names}: ", f"Holds, signed by {names}: ")
+    _print(holds + _what_it_is(text, language))
+    return 0
+
+
+def _what_it_is(text: str, language: Language) -> str:
+    try:
+        facts = msgspec.json.decode(text, type=dict[str, object])
+    except msgspec.MsgspecError:
+        return say(language, "văn bản không rõ loại", "a text of no known kind")
+    shown = ("kind", "commune", "cluster", "version", "issued_at", "epoch", "up_to")
+    return ", ".join(f"{name} {facts[name]}" for name in shown if name in facts)

@@ -1,0 +1,184 @@
+"""The player that the agent holds: a warm VLC process behind a pipe, replaced when it dies or stops answering."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from contract.ports import Clock
+from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Started
+
+log = logging.getLogger(__name__)
+
+RECYCLE_AFTER = 50
+"""Items after which an idle worker is replaced: libvlc leaks a little on long runs."""
+STALL_S = 5.0
+"""A sound that is due to be heard and says nothing for so long is stuck."""
+RESTART_PAUSES_S = (0.2, 1.0, 5.0, 30.0)
+LINE_LIMIT = 64 * 1024
+
+
+class _Ready(msgspec.Struct, frozen=True, tag="ready"):
+    pass
+
+
+class _Pong(msgspec.Struct, frozen=True, tag="pong"):
+    pass
+
+
+_Said = Prepared | Started | Progress | HeardOut | Failed | _Ready | _Pong
+
+
+class VlcPlayer:
+    """Implements `hardware.player.Player`; use it with `async with`.
+
+    Args:
+        output: Where the sound goes: `alsa`, `alsa:DEVICE` or `horn:SOCKET`.
+        on_event: Is told every event, in the event loop.
+        clock: For noticing that a sound is stuck.
+    """
+
+    def __init__(
+        self, output: str, *, on_event: Callable[[PlayerEvent], None], clock: Clock
+    ) -> None:
+        self._output = output
+        self._on_event = on_event
+        self._clock = clock
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._held: dict[str, int] = {}
+        self._served = 0
+        self._failures = 0
+        self._ready = asyncio.Event()
+        self._decoder = msgspec.json.Decoder(_Said)
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep(), name="player")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+
+    @property
+    def process_id(self) -> int | None:
+        """The worker, when one is there."""
+        return self._process.pid if self._process else None
+
+    async def prepare(self, item: str, path: str, *, offset_ms: int, volume_pct: int) -> None:
+        """Opens a sound; `Prepared` or `Failed` follows."""
+        self._held[item] = self._clock.mono_ns()
+        self._served += 1
+        self._tell(do="prepare", item=item, path=path, offset_ms=offset_ms, volume_pct=volume_pct)
+
+    def start_at(self, item: str, mono_ns: int) -> None:
+        """Lets a prepared sound go at its instant."""
+        if item in self._held:
+            self._held[item] = max(mono_ns, self._clock.mono_ns())
+            self._tell(do="start", item=item, mono_ns=mono_ns)
+
+    def stop(self, item: str) -> None:
+        """Silences a sound, or forgets it."""
+        if self._held.pop(item, None) is not None:
+            self._tell(do="stop", item=item)
+
+    def _tell(self, **command: str | int) -> None:
+        pipe = self._process.stdin if self._process else None
+        if pipe is None or pipe.is_closing() or not self._ready.is_set():
+            self._fail(str(command["item"]), "the player is starting anew")
+            return
+        pipe.write(msgspec.json.encode(command) + b"\n")
+
+    def _fail(self, item: str, why: str) -> None:
+        if self._held.pop(item, None) is not None:
+            self._on_event(Failed(item=item, why=why))
+
+    # The worker's life
+
+    async def _keep(self) -> None:
+        """Keeps a worker for ever."""
+        while True:
+            why = await self._live_once()
+            for item in list(self._held):
+                self._fail(item, why)
+            pause_s = RESTART_PAUSES_S[min(self._failures, len(RESTART_PAUSES_S) - 1)]
+            if why != "recycled":
+                self._failures += 1
+                log.warning("player: %s; a new one starts in %s s", why, pause_s)
+                await asyncio.sleep(pause_s)
+
+    async def _live_once(self) -> str:
+        command = (sys.executable, "-m", "hardware.player_worker", "--output", self._output)
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, limit=LINE_LIMIT
+        )
+        self._served = 0
+        try:
+            return await self._listen(self._process)
+        finally:
+            self._ready.clear()
+            await self._end(self._process)
+            self._process = None
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> str:
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        while True:
+            try:
+                line = await asyncio.wait_for(
+                    process.stdout.readline(), STALL_S if self._held else None
+                )
+            except TimeoutError:
+                if why := self._is_stuck():
+                    return why
+                continue
+            if not line:
+                return "the player process ended"
+            self._hear(line)
+            if self._served >= RECYCLE_AFTER and not self._held:
+                return "recycled"
+            if why := self._is_stuck():
+                return why
+
+    def _is_stuck(self) -> str | None:
+        limit_ns = self._clock.mono_ns() - round(STALL_S * 1e9)
+        stuck = [item for item, heard_ns in self._held.items() if heard_ns < limit_ns]
+        return f"no sign of life from {stuck[0]}" if stuck else None
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            said = self._decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            log.warning("player said what nobody understands: %s", error)
+            return
+        if isinstance(said, _Ready | _Pong):
+            self._failures = 0
+            self._ready.set()
+            return
+        if said.item not in self._held:
+            return
+        if isinstance(said, HeardOut | Failed):
+            del self._held[said.item]
+        else:
+            self._held[said.item] = max(self._held[said.item], self._clock.mono_ns())
+        self._on_event(said)
+
+    @staticmethod
+    async def _end(process: asyncio.subprocess.Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -1,0 +1,248 @@
+"""A simulated cabinet as a process of its own: it outlives a killed agent, records its horn and logs its pins."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from hardware.clock import SystemClock
+from hardware.simulated.horn import Horn
+from hardware.simulated.recorder import WavRecorder
+from hardware.simulated.wire import FRAME, RATE, SOCKET_NAME, FrameKind
+
+log = logging.getLogger(__name__)
+
+BEHIND_NS = 600_000_000
+"""The recording runs so far behind the present, so that sound sent ahead finds its place."""
+WRITE_EVERY_S = 0.3
+AMPLIFIER = "amp"
+Facts = dict[str, Any]
+
+
+class Cabinet:
+    """Pins, horn and clock of one cluster, steered from outside."""
+
+    def __init__(self, folder: Path, *, warm_up_s: float, clock: SystemClock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._epoch_over_mono_ns = clock.epoch_ns() - clock.mono_ns()
+        self._first_ns = clock.mono_ns()
+        self._horn = Horn(self._first_ns, warm_up_s)
+        self._outputs: dict[str, int] = {}
+        self._inputs: dict[str, int] = {"spd_ok": 1, "surge_pulse": 0}
+        self._clock_state: Facts = {"offset_s": 0.0, "synchronised": True, "rtc": True}
+        self._powered = True
+        self._agent: asyncio.StreamWriter | None = None
+        self._player: asyncio.StreamWriter | None = None
+        self._finish = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serves and records until it is told to finish."""
+        socket_path = self._folder / SOCKET_NAME
+        socket_path.unlink(missing_ok=True)
+        self._say_when_it_began()
+        with (
+            WavRecorder(self._folder / "horn.wav", RATE) as recorder,
+            (self._folder / "pins.jsonl").open("w", buffering=1) as self._pins_log,
+        ):
+            server = await asyncio.start_unix_server(self._serve, socket_path)
+            async with server:
+                await self._record(recorder)
+
+    def _say_when_it_began(self) -> None:
+        first_ns = self._first_ns + self._epoch_over_mono_ns
+        text = json.dumps({"first_sample_ns": first_ns, "rate": RATE})
+        (self._folder / "horn.json").write_text(text + "\n")
+
+    _pins_log: TextIO
+
+    async def _record(self, recorder: WavRecorder) -> None:
+        turns = 0
+        while not self._finish.is_set():
+            try:
+                await asyncio.wait_for(self._finish.wait(), WRITE_EVERY_S)
+            except TimeoutError:
+                turns += 1
+            recorder.write(self._horn.advance(self._clock.mono_ns() - BEHIND_NS).tobytes())
+            if turns % 10 == 0:
+                recorder.mend_header()
+        recorder.write(self._horn.advance(self._clock.mono_ns()).tobytes())
+
+    def finish(self) -> None:
+        """Ends the recording."""
+        self._finish.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            role = json.loads(await reader.readline()).get("role")
+            match role:
+                case "pins":
+                    await self._serve_agent(reader, writer)
+                case "sound":
+                    await self._serve_player(reader, writer)
+                case "world":
+                    await self._serve_world(reader, writer)
+                case _:
+                    log.warning("a connection for %r, which nobody knows", role)
+        except (
+            ConnectionError,
+            asyncio.IncompleteReadError,
+            json.JSONDecodeError,
+            AttributeError,
+        ) as error:
+            log.debug("connection over: %s", error)
+        finally:
+            writer.close()
+
+    # The agent's pins
+
+    async def _serve_agent(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if not self._powered:
+            return
+        if self._agent is not None:
+            self._agent.close()
+        self._agent = writer
+        for pin, level in self._inputs.items():
+            self._tell_agent({"pin": pin, "level": level})
+        self._tell_agent({"clock": self._clock_state})
+        while line := await reader.readline():
+            fact = json.loads(line)
+            self._drive(fact["pin"], int(fact["level"]), int(fact["t_ns"]))
+        if self._agent is writer:
+            self._agent = None
+
+    def _tell_agent(self, fact: Facts) -> None:
+        if self._agent is not None and not self._agent.is_closing():
+            self._agent.write(json.dumps(fact).encode() + b"\n")
+
+    def _drive(self, pin: str, level: int, t_ns: int) -> None:
+        if self._outputs.get(pin) == level:
+            return
+        self._outputs[pin] = level
+        self._pins_log.write(json.dumps({"t_ns": t_ns, "pin": pin, "level": level}) + "\n")
+        if pin == AMPLIFIER:
+            self._horn.switch_amplifier(t_ns - self._epoch_over_mono_ns, on=bool(level))
+
+    # The player's sound
+
+    async def _serve_player(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if not self._powered:
+            return
+        self._player = writer
+        try:
+            while True:
+                kind, voice, mono_ns, out_ns, length = FRAME.unpack(
+                    await reader.readexactly(FRAME.size)
+                )
+                samples = await reader.readexactly(length)
+                if kind == FrameKind.BLOCK:
+                    block = np.frombuffer(samples, np.int16)
+                    self._horn.feed(voice, mono_ns, block, put_out_ns=out_ns)
+                else:
+                    self._horn.cut(voice, mono_ns)
+        finally:
+            self._horn.cut_all(self._clock.mono_ns())
+
+    # The world's hand
+
+    async def _serve_world(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        verbs: dict[str, Callable[[Facts], Facts]] = {
+            "set_input": self._set_input,
+            "pulse": self._pulse,
+            "clock": self._set_clock,
+            "power": self._set_power,
+            "amp_dead": self._set_amplifier_dead,
+            "state": self._state,
+        }
+        while line := await reader.readline():
+            asked = json.loads(line)
+            if asked.get("do") == "finish":
+                writer.write(
+                    json.dumps({"ok": True, "samples": self._horn.written}).encode() + b"\n"
+                )
+                await writer.drain()
+                self.finish()
+                return
+            verb = verbs.get(asked.get("do"))
+            answer = verb(asked) if verb else {"error": f"unknown: {asked.get('do')}"}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+
+    def _set_input(self, asked: Facts) -> Facts:
+        self._inputs[asked["pin"]] = int(asked["level"])
+        self._tell_agent({"pin": asked["pin"], "level": int(asked["level"])})
+        return {"ok": True}
+
+    def _pulse(self, asked: Facts) -> Facts:
+        self._set_input({"pin": asked["pin"], "level": 1})
+        down = {"pin": asked["pin"], "level": 0}
+        asyncio.get_running_loop().call_later(
+            asked.get("width_ms", 50) / 1000, self._set_input, down
+        )
+        return {"ok": True}
+
+    def _set_clock(self, asked: Facts) -> Facts:
+        self._clock_state |= {name: asked[name] for name in self._clock_state if name in asked}
+        self._tell_agent({"clock": self._clock_state})
+        return {"ok": True}
+
+    def _set_power(self, asked: Facts) -> Facts:
+        self._powered = bool(asked["on"])
+        if not self._powered:
+            for pin in list(self._outputs):
+                self._drive(pin, 0, self._clock.epoch_ns())
+            for connection in (self._agent, self._player):
+                if connection is not None:
+                    connection.close()
+        return {"ok": True}
+
+    def _set_amplifier_dead(self, asked: Facts) -> Facts:
+        self._horn.set_dead(dead=bool(asked["dead"]))
+        return {"ok": True}
+
+    def _state(self, _asked: Facts) -> Facts:
+        return {
+            "pins": self._outputs,
+            "inputs": self._inputs,
+            "clock": self._clock_state,
+            "powered": self._powered,
+        }
+
+
+async def _main(folder: Path, warm_up_s: float) -> None:
+    cabinet = Cabinet(folder, warm_up_s=warm_up_s, clock=SystemClock())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, cabinet.finish)
+    await cabinet.run()
+
+
+def main() -> None:
+    """Runs one cabinet in its folder."""
+    parser = argparse.ArgumentParser(prog="python -m hardware.simulated.cabinet")
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument(
+        "--cluster", required=True, help="whose cabinet this is (shown in the process list)"
+    )
+    parser.add_argument("--warm-up-s", type=float, default=2.0)
+    options = parser.parse_args()
+    options.dir.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_main(options.dir, options.warm_up_s))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""How programs speak with a simulated cabinet: one Unix socket, the first line says what the connection is for.
+
+`{"role": "pins"}` and `{"role": "world"}` go on in JSON lines, `{"role": "sound"}` in the frames below.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+
+SOCKET_NAME = "cabinet.sock"
+FRAME = struct.Struct("<BIqqI")
+"""Kind, voice, instant of sounding and of putting out (CLOCK_MONOTONIC nanoseconds), number of bytes that follow."""
+RATE = 48_000
+SAMPLE_BYTES = 2
+
+
+class FrameKind(IntEnum):
+    """What a frame of sound means."""
+
+    BLOCK = 0
+    """Samples of a voice, 16 bit little endian mono; the first sounds at the instant."""
+    CUT = 1
+    """The voice is silent from the instant on; what it has sent beyond is forgotten."""
+
+
+def hello(role: str) -> bytes:
+    """The first line of a connection."""
+    return f'{{"role": "{role}"}}\n'.encode()
+
+
+def frame(kind: FrameKind, voice: int, mono_ns: int, out_ns: int, samples: bytes = b"") -> bytes:
+    """One frame of sound, due at `mono_ns` and put out at `out_ns`."""
+    return FRAME.pack(kind, voice, mono_ns, out_ns, len(samples)) + samples

@@ -1,0 +1,190 @@
+"""Where a player's sound goes: the sound card through VLC's own ALSA output, or a simulated horn."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import math
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import vlc
+
+from hardware.clock import SystemClock
+from hardware.simulated.wire import RATE, FrameKind, frame, hello
+
+FULL_SCALE = 32768.0
+CARD_BUFFER_NS = 80_000_000
+"""How far ahead a sound card takes sound (ALSA cards take 50 to 500 ms)."""
+LEVEL_STEP = 16
+"""Every 16th sample is enough to tell speech from silence, and cheap on a small Pi."""
+
+
+class Voice(Protocol):
+    """The output side of one prepared sound."""
+
+    first_ns: int | None
+    """Presentation time of its first block, once known (CLOCK_MONOTONIC)."""
+    end_ns: int | None
+    """Presentation time of the end of its last block, where the output can tell."""
+
+    def level_db(self) -> float | None:
+        """RMS of what was put out since the last question, dBFS."""
+        ...
+
+    def cut(self, mono_ns: int) -> None:
+        """Nothing of it sounds from this instant on."""
+        ...
+
+
+class SoundOutput(Protocol):
+    """Gives each media player its way out."""
+
+    instance_options: tuple[str, ...]
+    latency_ns: int
+    """From the release of a prepared sound to its presentation."""
+
+    def attach(self, player: vlc.MediaPlayer, number: int) -> Voice:
+        """Connects one media player."""
+        ...
+
+
+class _CardVoice:
+    first_ns: int | None = None
+    end_ns: int | None = None
+
+    def level_db(self) -> float | None:
+        return None
+
+    def cut(self, mono_ns: int) -> None:
+        del mono_ns
+
+
+class CardOutput:
+    """A sound card by ALSA; `device` as in `aplay -L`, empty for the system's default."""
+
+    latency_ns = 10_100_000
+    """libvlc's own, measured; a card's buffer comes on top and is the same for all clusters of a kind."""
+
+    def __init__(self, device: str = "") -> None:
+        chosen = (f"--alsa-audio-device={device}",) if device else ()
+        self.instance_options: tuple[str, ...] = ("--aout=alsa", *chosen)
+
+    def attach(self, player: vlc.MediaPlayer, number: int) -> Voice:
+        """VLC knows the way; nothing to connect."""
+        del player, number
+        return _CardVoice()
+
+
+class HornOutput:
+    """The horn of a simulated cabinet: VLC's decoded blocks with their presentation times."""
+
+    instance_options: tuple[str, ...] = ()
+    latency_ns = 10_100_000
+
+    def __init__(self, socket_path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(socket_path)
+        self._socket.sendall(hello("sound"))
+
+    def attach(self, player: vlc.MediaPlayer, number: int) -> Voice:
+        """Catches the blocks of one media player."""
+        voice = HornVoice(self._socket.sendall, number, SystemClock())
+        voice.catch(player)
+        return voice
+
+
+class HornVoice:
+    """One media player's blocks on their way to the horn."""
+
+    def __init__(self, send: Callable[[bytes], None], number: int, clock: SystemClock) -> None:
+        self._send = send
+        self._clock = clock
+        self._number = number
+        self._squares = 0.0
+        self._counted = 0
+        self._closed = threading.Event()
+        self._callbacks: tuple[Any, ...] = ()
+        self.first_ns: int | None = None
+        self.end_ns: int | None = None
+
+    def catch(self, player: vlc.MediaPlayer) -> None:
+        """Registers the callbacks; they must live as long as the player."""
+        play = vlc.CallbackDecorators.AudioPlayCb(self._on_block)
+        flush = vlc.CallbackDecorators.AudioFlushCb(self._on_flush)
+        self._callbacks = (play, flush)
+        player.audio_set_callbacks(play, None, None, flush, None, None)
+        player.audio_set_format("S16N", RATE, 1)
+
+    def _on_block(self, _opaque: int, samples: int, count: int, pts_us: int) -> None:
+        if self._closed.is_set():
+            return
+        block = ctypes.string_at(samples, count * 2)
+        mono_ns = pts_us * 1000 if pts_us > 0 else self._next_ns()
+        if self.first_ns is None:
+            self.first_ns = mono_ns
+        self.end_ns = mono_ns + count * 1_000_000_000 // RATE
+        self._measure(block)
+        self._wait_for_room(mono_ns)
+        self._put(FrameKind.BLOCK, mono_ns, block)
+
+    def _wait_for_room(self, mono_ns: int) -> None:
+        """A card's buffer is short: who brings sound too early waits, and leaves the processor to others."""
+        ahead_ns = mono_ns - self._clock.mono_ns() - CARD_BUFFER_NS
+        if ahead_ns > 0:
+            self._closed.wait(ahead_ns / 1e9)
+
+    def _next_ns(self) -> int:
+        """Where a block without a presentation time belongs: behind the last one."""
+        return self.end_ns or self._clock.mono_ns() + HornOutput.latency_ns
+
+    def _on_flush(self, _opaque: int, _pts_us: int) -> None:
+        if self.first_ns is not None:
+            self._put(FrameKind.CUT, self._clock.mono_ns())
+
+    def _put(self, kind: FrameKind, mono_ns: int, block: bytes = b"") -> None:
+        try:
+            self._send(frame(kind, self._number, mono_ns, self._clock.mono_ns(), block))
+        except OSError:
+            self._is_cut = (
+                True  # the cabinet lost its power; the parent hears of it by the missing progress
+            )
+
+    def _measure(self, block: bytes) -> None:
+        sampled = array.array("h", block)[::LEVEL_STEP]
+        self._squares += sum(sample * sample for sample in sampled)
+        self._counted += len(sampled)
+
+    def level_db(self) -> float | None:
+        """RMS since the last question; None when nothing was put out."""
+        if not self._counted:
+            return None
+        rms = math.sqrt(self._squares / self._counted) / FULL_SCALE
+        self._squares, self._counted = 0.0, 0
+        return round(20 * math.log10(max(rms, 1e-6)), 1)
+
+    def cut(self, mono_ns: int) -> None:
+        """Nothing of it sounds from this instant on."""
+        self._put(FrameKind.CUT, mono_ns)
+        self._closed.set()
+
+
+def open_output(spec: str) -> SoundOutput:
+    """The output that `alsa`, `alsa:DEVICE` or `horn:SOCKET` names.
+
+    Raises:
+        ValueError: It names none.
+        OSError: The horn's socket does not answer.
+    """
+    kind, _, rest = spec.partition(":")
+    match kind:
+        case "alsa":
+            return CardOutput(rest)
+        case "horn":
+            return HornOutput(rest)
+        case _:
+            raise ValueError(
+                f"no sound output is called {spec!r}; there are alsa, alsa:DEVICE and horn:SOCKET"
+            )
