@@ -7,18 +7,19 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
-from contract.ports import Clock
 from contract.status import Reported
 from edge.core.state import Limits
 from edge.shell import commands
 from edge.shell.airing import Airing
 from edge.shell.config import ConfigErrors, EdgeConfig, load_config
+from edge.shell.download import Download
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
@@ -32,6 +33,7 @@ from edge.shell.status_file import StatusFile
 from edge.shell.telemetry import Telemetrist
 from hardware.board import Board, BoardError, find_board
 from hardware.devices import Devices, open_devices
+from hardware.machine import Machine
 
 log = logging.getLogger("edge")
 
@@ -74,21 +76,24 @@ def _run(options: argparse.Namespace) -> int:
     board = find_board(config.board)
     try:
         asyncio.run(_serve(config, board, options.state, options.simulated))
-    except* OSError as errors:
-        log.critical("stopped: %s", errors.exceptions[0])
+    except OSError as error:
+        log.critical("stopped: %s", error)
         return 1
     return 0
 
 
 async def _serve(config: EdgeConfig, board: Board, state: Path, simulated: Path | None) -> None:
     inbox = Inbox()
-    async with open_devices(board, simulated=simulated, on_event=inbox.put) as devices:
-        async with _built(config, board, state, devices, inbox) as jobs, _until_signal() as stop:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
-                await stop.wait()
-                for task in running:
-                    task.cancel()
+    async with (
+        open_devices(board, simulated=simulated, on_event=inbox.put) as devices,
+        _jobs(config, board, state, devices, inbox) as jobs,
+        _until_signal() as stop,
+        asyncio.TaskGroup() as tasks,
+    ):
+        running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
+        await stop.wait()
+        for task in running:
+            task.cancel()
 
 
 @asynccontextmanager
@@ -100,8 +105,74 @@ async def _until_signal() -> AsyncIterator[asyncio.Event]:
     yield stop
 
 
+@asynccontextmanager
+async def _jobs(
+    config: EdgeConfig, board: Board, state: Path, devices: Devices, inbox: Inbox
+) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
+    """Builds every part of the agent around its devices; each job runs for ever."""
+    boot, clock = token_hex(4), devices.clock
+    ledger = Ledger(state / "ledger.db")
+    cache = SoundCache(state / "sounds", state / "cache.db")
+    link = HubLink(config, boot=boot, on_event=inbox.put)
+    status_file = StatusFile(state / "run" / "status.json")
+    fetcher = Fetcher(
+        cache=cache,
+        staging=state / "staging",
+        open_download=lambda: Download(config.hub.media_url, config.cluster, config.hub.password),
+        on_event=inbox.put,
+    )
+    outbox = Outbox(ledger, link)
+    blank = Reported(
+        at=clock.now(),
+        boot=boot,
+        software=software_version(),
+        board=board.name,
+        surge_count=ledger.count("surges"),
+    )
+    reporter = Reporter(clock=clock, link=link, cache=cache, status_file=status_file, blank=blank)
+    airing = Airing(
+        clock=clock, player=devices.player, amplifier=devices.amplifier, ledger=ledger, cache=cache
+    )
+    machine = Machine(state)
+    runner = Runner(
+        Parts(
+            config=config,
+            clock=clock,
+            limits=Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s),
+            airing=airing,
+            ledger=ledger,
+            plans=PlanStore(
+                state / "desired.note", config.verifier_keys(), config.commune, config.cluster
+            ),
+            cache=cache,
+            fetcher=fetcher,
+            outbox=outbox,
+            reporter=reporter,
+            inbox=inbox,
+        )
+    )
+    telemetrist = Telemetrist(clock=clock, machine=machine, ledger=ledger, link=link)
+    try:
+        yield {
+            "loop": runner.run(),
+            "link": link.run(),
+            "fetcher": fetcher.run(),
+            "outbox": outbox.run(),
+            "reporter": reporter.run(),
+            "telemetry": telemetrist.run(),
+        }
+    finally:
+        status_file.remove()
+        cache.close()
+        ledger.close()
+
+
 def software_version() -> str:
     """Version of the installed agent."""
     with suppress(PackageNotFoundError):
         return version("loaxa")
     return "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Drivers for one Raspberry Pi cabinet, each with its simulated twin. Knows no schedule and no MQTT."""

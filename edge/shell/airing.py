@@ -88,6 +88,8 @@ class Airing:
         self.amplifier_on_at = None
 
     async def _play(self, cue: Cue) -> None:
+        if not self._cache.is_whole(cue.occurrence.bulletin.sha256):
+            return
         self._tries += 1
         item = f"{cue.occurrence.slot.id}@{cue.occurrence.planned_at.isoformat()}#{self._tries}"
         self._items[item] = cue

@@ -10,6 +10,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from contract.codec import Refused, open_signed
+from contract.ids import Sha256
 from contract.journal import EventKind, EventRow, JournalAck
 from contract.model import Desired
 from contract.ports import Clock
@@ -114,8 +115,15 @@ class Runner:
             decision, p.airing.cued, amplifier_is_on=p.airing.amplifier_on_at is not None
         )
         await p.airing.apply(commands)
+        self._fetch_again(snapshot.held - p.cache.held())
         p.reporter.report(self._plan, p.airing, waiting=p.ledger.waiting())
         return decision
+
+    def _fetch_again(self, damaged: frozenset[Sha256]) -> None:
+        for sha256 in damaged:
+            self._event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: damaged on the card")
+        if damaged:
+            self._p.fetcher.want(sounds_in_order_of_need(self._plan, self._p.clock.now()))
 
     def _gather(self) -> Snapshot:
         p = self._p

@@ -1,0 +1,127 @@
+"""Brings the plan's sounds onto the card, those needed soonest first, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.ids import Sha256
+from contract.model import Bulletin
+from edge.shell.download import Download, DownloadError, WrongSound
+from edge.shell.inbox import SoundArrived, SoundRefused
+from edge.shell.sound_cache import SoundCache
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 300.0
+
+
+class Fetcher:
+    """One download at a time, with a growing, jittered pause after each failure.
+
+    Args:
+        cache: Takes what has arrived.
+        staging: Folder for what is on its way.
+        open_download: Makes a download.
+        on_event: Is told of arrivals and of wrong sounds.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: SoundCache,
+        staging: Path,
+        open_download: Callable[[], Download],
+        on_event: Callable[[SoundArrived | SoundRefused], None],
+    ) -> None:
+        self._cache = cache
+        self._staging = staging
+        self._open_download = open_download
+        self._on_event = on_event
+        self._wanted: tuple[Bulletin, ...] = ()
+        self._failures: dict[Sha256, int] = {}
+        self._poke = asyncio.Event()
+        self._current: tuple[Sha256, Download] | None = None
+        staging.mkdir(parents=True, exist_ok=True)
+
+    def want(self, bulletins: tuple[Bulletin, ...]) -> None:
+        """Says what is needed, soonest first; a download of something no longer needed ends."""
+        self._wanted = bulletins
+        if self._current is not None and self._current[0] not in {b.sha256 for b in bulletins}:
+            self._current[1].cancel()
+        self._poke.set()
+
+    def link_is_up(self) -> None:
+        """The link came back: try at once."""
+        self._failures.clear()
+        self._poke.set()
+
+    async def run(self) -> None:
+        """Fetches for ever."""
+        while True:
+            self._poke.clear()
+            wanted = self._next()
+            if wanted is None:
+                self._sweep()
+                await self._poke.wait()
+            else:
+                await self._try(wanted)
+
+    def _next(self) -> Bulletin | None:
+        """The soonest needed of those that failed least: one that cannot come holds up no other."""
+        held = self._cache.held()
+        missing = [bulletin for bulletin in self._wanted if bulletin.sha256 not in held]
+        return min(
+            missing, key=lambda bulletin: self._failures.get(bulletin.sha256, 0), default=None
+        )
+
+    async def _try(self, bulletin: Bulletin) -> None:
+        try:
+            await self._fetch(bulletin)
+        except WrongSound as error:
+            self._on_event(SoundRefused(sha256=bulletin.sha256, why=str(error)))
+            await self._pause(bulletin, str(error))
+        except (DownloadError, OSError) as error:
+            await self._pause(bulletin, str(error))
+        else:
+            self._failures.pop(bulletin.sha256, None)
+            self._on_event(SoundArrived(sha256=bulletin.sha256))
+
+    async def _fetch(self, bulletin: Bulletin) -> None:
+        staged = self._staging / f"{bulletin.sha256}.part"
+        download = self._open_download()
+        self._current = (bulletin.sha256, download)
+        try:
+            await asyncio.to_thread(download.run, bulletin.sha256, bulletin.size_bytes, staged)
+        except asyncio.CancelledError:
+            download.cancel()
+            raise
+        finally:
+            self._current = None
+        self._cache.adopt(staged, bulletin.sha256)
+
+    async def _pause(self, bulletin: Bulletin, why: str) -> None:
+        """Waits longer after each failure, with jitter; a new plan or a returning link ends the wait."""
+        failures = self._failures.get(bulletin.sha256, 0)
+        if failures == 0:
+            log.warning("sound %s does not come (%s); trying again", bulletin.sha256[:12], why)
+        self._failures[bulletin.sha256] = failures + 1
+        if len(self._failures) < len(
+            [b for b in self._wanted if b.sha256 not in self._cache.held()]
+        ):
+            return
+        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures, 10))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._poke.wait(), random.uniform(longest_s / 2, longest_s))  # noqa: S311 - jitter
+
+    def _sweep(self) -> None:
+        """Removes what was begun for plans that are gone."""
+        wanted = {f"{bulletin.sha256}.part" for bulletin in self._wanted}
+        for path in self._staging.glob("*.part"):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,71 @@
+"""Everything that the loop reacts to, in one queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec import Struct
+
+from contract.ids import Sha256
+from hardware.events import HardwareEvent
+from hardware.player import PlayerEvent
+
+
+class LinkIsUp(Struct, frozen=True):
+    """The broker has taken our birth."""
+
+
+class LinkIsDown(Struct, frozen=True):
+    """The link does not carry anything now."""
+
+
+class DesiredCame(Struct, frozen=True, kw_only=True):
+    """A plan arrived, not yet verified."""
+
+    note: bytes
+
+
+class JournalAckCame(Struct, frozen=True, kw_only=True):
+    """The hub says which rows it holds, not yet verified."""
+
+    note: bytes
+
+
+class SoundArrived(Struct, frozen=True, kw_only=True):
+    """A sound is on the card and its hash holds."""
+
+    sha256: Sha256
+
+
+class SoundRefused(Struct, frozen=True, kw_only=True):
+    """What came for a sound was not that sound."""
+
+    sha256: Sha256
+    why: str
+
+
+Event = (
+    LinkIsUp
+    | LinkIsDown
+    | DesiredCame
+    | JournalAckCame
+    | SoundArrived
+    | SoundRefused
+    | HardwareEvent
+    | PlayerEvent
+)
+
+
+class Inbox:
+    """A queue of events; putting never waits."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+
+    def put(self, event: Event) -> None:
+        """Adds an event, from the loop's thread."""
+        self._queue.put_nowait(event)
+
+    async def get(self) -> Event:
+        """The next event."""
+        return await self._queue.get()

@@ -1,0 +1,51 @@
+"""The plan on the card: the signed note itself, verified again whenever it is read."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from contract.codec import Refused, open_signed
+from contract.ids import ClusterId, CommuneId
+from contract.model import Desired
+from contract.note import VerifierKey
+from edge.shell.files import set_aside, write_atomically
+
+log = logging.getLogger(__name__)
+
+
+class PlanStore:
+    """Keeps the note of the plan in force.
+
+    Args:
+        path: The file.
+        keys: Keys whose signatures count.
+        commune: This cluster's commune.
+        cluster: This cluster.
+    """
+
+    def __init__(
+        self, path: Path, keys: tuple[VerifierKey, ...], commune: CommuneId, cluster: ClusterId
+    ) -> None:
+        self._path = path
+        self._keys = keys
+        self._meant_for = (commune, cluster)
+
+    def save(self, note: bytes) -> None:
+        """Replaces the plan; after a power cut it is the old one or the new one, whole."""
+        write_atomically(self._path, note)
+
+    def load(self) -> Desired | None:
+        """The plan in force. A file that does not hold is set aside: the hub sends it again."""
+        try:
+            note = self._path.read_bytes()
+        except OSError:
+            return None
+        try:
+            plan = open_signed(note, Desired, self._keys)
+        except Refused as error:
+            log.error(
+                "the stored plan does not hold (%s); set aside as %s", error, set_aside(self._path)
+            )
+            return None
+        return plan if (plan.commune, plan.cluster) == self._meant_for else None

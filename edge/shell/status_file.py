@@ -1,0 +1,54 @@
+"""How the cluster is, in a file under `run/` (memory on a Pi), for `loaxa-edge status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contract.status import Reported
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """The last report and whether the link is up."""
+
+    reported: Reported
+    link_up: bool
+
+
+class StatusFile:
+    """Writes when something changed; costs the card nothing where `run/` is in memory.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last: Status | None = None
+
+    def write(self, reported: Reported, *, link_up: bool) -> None:
+        """Replaces the status when it says anything new."""
+        status = Status(reported=reported, link_up=link_up)
+        if self._last is not None and status == replace(
+            self._last, reported=replace(self._last.reported, at=reported.at)
+        ):
+            return
+        self._last = status
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_suffix(".new")
+        beside.write_bytes(msgspec.json.encode(status))
+        beside.replace(self._path)
+
+    def read(self) -> Status | None:
+        """The last status, or None when the agent has not written one."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Status)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def remove(self) -> None:
+        """The agent has stopped."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""The one file that names concrete drivers: a cabinet's devices, real or simulated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from contract.ports import Clock
+from hardware.board import Board
+from hardware.clock import SystemClock
+from hardware.events import HardwareEvent
+from hardware.player import Player, PlayerEvent
+from hardware.player_vlc import VlcPlayer
+from hardware.relay import AmplifierRelay, GpioRelay
+from hardware.simulated.wire import SOCKET_NAME
+from hardware.surge_gpio import SurgeSensor
+
+
+class Devices(Struct, frozen=True, kw_only=True):
+    """What a cabinet offers to the agent."""
+
+    clock: Clock
+    amplifier: AmplifierRelay
+    surge: SurgeSensor
+    player: Player
+
+
+@asynccontextmanager
+async def open_devices(
+    board: Board, *, simulated: Path | None, on_event: Callable[[HardwareEvent | PlayerEvent], None]
+) -> AsyncIterator[Devices]:
+    """Opens a cabinet's devices; the relay is off before anything else happens, and on every way out.
+
+    Args:
+        board: How it is wired.
+        simulated: Folder of a simulated cabinet, or None for the Pi's own pins.
+        on_event: Is told, in the event loop, what happens by itself.
+
+    Raises:
+        RelayError: A pin cannot be driven.
+        OSError: There is no simulated cabinet in that folder.
+    """
+    async with AsyncExitStack() as stack:
+        clock, factory, refresh = await _open_pins(board, simulated, on_event, stack)
+        amplifier = stack.enter_context(GpioRelay(board.amplifier, factory, on_event))
+        surge = stack.enter_context(
+            SurgeSensor(board.arrester, board.surge_pulse, factory, on_event)
+        )
+        refresh()
+        output = f"horn:{simulated / SOCKET_NAME}" if simulated else _sound_card(board)
+        player = await stack.enter_async_context(VlcPlayer(output, on_event=on_event, clock=clock))
+        yield Devices(clock=clock, amplifier=amplifier, surge=surge, player=player)
+
+
+def _sound_card(board: Board) -> str:
+    return f"alsa:{board.sound_device}" if board.sound_device else "alsa"
+
+
+async def _open_pins(
+    board: Board,
+    simulated: Path | None,
+    on_event: Callable[[HardwareEvent], None],
+    stack: AsyncExitStack,
+) -> tuple[Clock, Any, Callable[[], None]]:
+    if simulated is None:
+        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - there is no gpiochip on a bench
+
+        factory = LGPIOFactory()
+        stack.callback(factory.close)
+        return SystemClock(), factory, lambda: None
+    from hardware.simulated.pins import CabinetPins  # noqa: PLC0415 - a real cabinet needs no twin
+
+    pins = await stack.enter_async_context(CabinetPins(simulated, board, on_event))
+    return pins.clock, pins.factory, pins.refresh
