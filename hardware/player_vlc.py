@@ -75,6 +75,11 @@ class VlcPlayer:
                 await self._keeper
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a worker waits for work."""
+        return self._ready.is_set()
+
+    @property
     def process_id(self) -> int | None:
         """The worker, when one is there."""
         return self._process.pid if self._process else None

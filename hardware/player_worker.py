@@ -109,7 +109,7 @@ class Worker:
             media.add_option(f":start-time={offset_ms / 1000:.3f}")
         player.set_media(media)
         media.release()
-        player.audio_set_volume(volume_pct)
+        voice.set_volume(volume_pct)
         delay_ns = 0 if path.endswith(".wav") else OPUS_DELAY_NS
         self._sounds[item] = Sound(
             item, player, voice, delay_ns=delay_ns, opened_ns=self._clock.mono_ns()
@@ -179,8 +179,8 @@ class Worker:
         if state == vlc.State.Error:
             self._fail(sound, "VLC gave up")
             return
-        if sound.ended_ns is None and state in (vlc.State.Ended, vlc.State.Stopped):
-            sound.ended_ns = max(now, sound.voice.end_ns or now)
+        if state in (vlc.State.Ended, vlc.State.Stopped):
+            sound.ended_ns = max(sound.ended_ns or now, sound.voice.end_ns or now)
         if sound.ended_ns is not None and now >= sound.ended_ns:
             self._say("heard_out", item=sound.item)
             self._let_go(self._sounds.pop(sound.item))

@@ -30,6 +30,10 @@ class Voice(Protocol):
     end_ns: int | None
     """Presentation time of the end of its last block, where the output can tell."""
 
+    def set_volume(self, volume_pct: int) -> None:
+        """Loudness from now on: VLC's law, amplitude by the cube of the volume."""
+        ...
+
     def level_db(self) -> float | None:
         """RMS of what was put out since the last question, dBFS."""
         ...
@@ -51,14 +55,25 @@ class SoundOutput(Protocol):
         ...
 
 
-class _CardVoice:
+class CardVoice:
+    """A sound on its way to the card, all in VLC's hands."""
+
     first_ns: int | None = None
     end_ns: int | None = None
 
+    def __init__(self, player: vlc.MediaPlayer) -> None:
+        self._player = player
+
+    def set_volume(self, volume_pct: int) -> None:
+        """VLC scales the sound itself."""
+        self._player.audio_set_volume(volume_pct)
+
     def level_db(self) -> float | None:
+        """A card does not tell."""
         return None
 
     def cut(self, mono_ns: int) -> None:
+        """Stopping the player is enough."""
         del mono_ns
 
 
@@ -74,8 +89,8 @@ class CardOutput:
 
     def attach(self, player: vlc.MediaPlayer, number: int) -> Voice:
         """VLC knows the way; nothing to connect."""
-        del player, number
-        return _CardVoice()
+        del number
+        return CardVoice(player)
 
 
 class HornOutput:
@@ -105,10 +120,15 @@ class HornVoice:
         self._number = number
         self._squares = 0.0
         self._counted = 0
+        self._gain = 1.0
         self._closed = threading.Event()
         self._callbacks: tuple[Any, ...] = ()
         self.first_ns: int | None = None
         self.end_ns: int | None = None
+
+    def set_volume(self, volume_pct: int) -> None:
+        """As VLC's ALSA output scales it."""
+        self._gain = (volume_pct / 100) ** 3
 
     def catch(self, player: vlc.MediaPlayer) -> None:
         """Registers the callbacks; they must live as long as the player."""
@@ -121,7 +141,7 @@ class HornVoice:
     def _on_block(self, _opaque: int, samples: int, count: int, pts_us: int) -> None:
         if self._closed.is_set():
             return
-        block = ctypes.string_at(samples, count * 2)
+        block = self._scaled(ctypes.string_at(samples, count * 2))
         mono_ns = pts_us * 1000 if pts_us > 0 else self._next_ns()
         if self.first_ns is None:
             self.first_ns = mono_ns
@@ -129,6 +149,13 @@ class HornVoice:
         self._measure(block)
         self._wait_for_room(mono_ns)
         self._put(FrameKind.BLOCK, mono_ns, block)
+
+    def _scaled(self, block: bytes) -> bytes:
+        if self._gain == 1.0:
+            return block
+        return array.array(
+            "h", [round(sample * self._gain) for sample in array.array("h", block)]
+        ).tobytes()
 
     def _wait_for_room(self, mono_ns: int) -> None:
         """A card's buffer is short: who brings sound too early waits, and leaves the processor to others."""

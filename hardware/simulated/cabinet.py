@@ -43,19 +43,23 @@ class Cabinet:
         self._agent: asyncio.StreamWriter | None = None
         self._player: asyncio.StreamWriter | None = None
         self._finish = asyncio.Event()
+        self._written = asyncio.Event()
 
     async def run(self) -> None:
         """Serves and records until it is told to finish."""
         socket_path = self._folder / SOCKET_NAME
-        socket_path.unlink(missing_ok=True)
+        binding = socket_path.with_suffix(".binding")
+        for path in (socket_path, binding):
+            path.unlink(missing_ok=True)
         self._say_when_it_began()
-        with (
-            WavRecorder(self._folder / "horn.wav", RATE) as recorder,
-            (self._folder / "pins.jsonl").open("w", buffering=1) as self._pins_log,
-        ):
-            server = await asyncio.start_unix_server(self._serve, socket_path)
-            async with server:
+        server = await asyncio.start_unix_server(self._serve, binding)
+        binding.rename(socket_path)  # who sees the socket can connect
+        with (self._folder / "pins.jsonl").open("w", buffering=1) as self._pins_log:
+            with WavRecorder(self._folder / "horn.wav", RATE) as recorder:
                 await self._record(recorder)
+            self._written.set()
+            server.close()
+            await asyncio.sleep(0)
 
     def _say_when_it_began(self) -> None:
         first_ns = self._first_ns + self._epoch_over_mono_ns
@@ -92,6 +96,8 @@ class Cabinet:
                     await self._serve_world(reader, writer)
                 case _:
                     log.warning("a connection for %r, which nobody knows", role)
+        except asyncio.CancelledError:
+            log.debug("the cabinet ends")
         except (
             ConnectionError,
             asyncio.IncompleteReadError,
