@@ -177,11 +177,11 @@ class Cabinet:
         while line := await reader.readline():
             asked = json.loads(line)
             if asked.get("do") == "finish":
+                self.finish()
+                await self._written.wait()
                 writer.write(
                     json.dumps({"ok": True, "samples": self._horn.written}).encode() + b"\n"
                 )
-                await writer.drain()
-                self.finish()
                 return
             verb = verbs.get(asked.get("do"))
             answer = verb(asked) if verb else {"error": f"unknown: {asked.get('do')}"}
