@@ -1,0 +1,1 @@
+"""The commune's hub: keeps programmes, gives each cluster its plan, and knows how every cluster is."""

@@ -1,0 +1,119 @@
+"""The door of the hub: `loaxa-hub`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from hub.cli.speak import complain
+from hub.errors import HubError
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+
+REFUSED = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; 0 when it is done, 2 when it was refused with one clear line."""
+    wanted = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if wanted.verb == "hub.cli.serving:serve" else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    os.umask(0o077)  # what a hub keeps is nobody else's to read
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    module, _, name = wanted.verb.partition(":")
+    try:
+        # Only the verb's own module is loaded: a quick command does not wait for the web stack.
+        asyncio.run(getattr(importlib.import_module(module), name)(wanted))
+    except HubError as error:
+        complain(error)
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="loaxa-hub", description="The hub of a commune's loudspeakers"
+    )
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+    _init(verbs)
+    _serve(verbs)
+    _user(verbs)
+    _cluster(verbs)
+    _push(verbs)
+    return top
+
+
+def _verb(verbs: Verbs, name: str, does: str, help_text: str) -> argparse.ArgumentParser:
+    made = verbs.add_parser(name, help=help_text, description=help_text)
+    made.add_argument("--state", required=True, metavar="DIR", help="the hub's state directory")
+    made.set_defaults(verb=does)
+    return made
+
+
+def _init(verbs: Verbs) -> None:
+    made = _verb(verbs, "init", "hub.cli.init:init", "make a new hub in a directory")
+    made.add_argument("--commune", required=True, help="its name in topics and keys: binh-lu")
+    made.add_argument("--name", help='what people call it: "Xã Bình Lư"')
+    made.add_argument("--http", default="127.0.0.1:8080", metavar="HOST:PORT")
+    made.add_argument("--mqtt", default="127.0.0.1:1883", metavar="HOST:PORT")
+    made.add_argument("--no-quiet-hours", action="store_true")
+    made.add_argument("--user", default="can-bo", help="the first user")
+    made.add_argument("--password-file", metavar="FILE", help="- reads it from standard input")
+    made.add_argument("--recovery-key", metavar="FILE", help="write the offline key there")
+
+
+def _serve(verbs: Verbs) -> None:
+    _verb(verbs, "serve", "hub.cli.serving:serve", "serve pages, API and broker")
+
+
+def _user(verbs: Verbs) -> None:
+    inner = verbs.add_parser("user", help="people who may use the hub").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    made = _verb(inner, "add", "hub.cli.users:add", "make an account")
+    made.add_argument("name")
+    made.add_argument("--password-file", metavar="FILE", help="- reads it from standard input")
+
+
+def _cluster(verbs: Verbs) -> None:
+    inner = verbs.add_parser("cluster", help="loudspeaker clusters").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    made = _verb(inner, "add", "hub.cli.clusters:add", "make a cluster known")
+    made.add_argument("name")
+    made.add_argument("--title", help='what people call it: "Bản Thẳm"')
+    made.add_argument("--hamlet")
+    made.add_argument("--group", action="append", default=[])
+    made.add_argument("--board", default="cabinet-v1", choices=("cabinet-v1", "fm-bridge"))
+    made.add_argument("--mqtt-address", metavar="HOST:PORT", help="where the edge finds Mosquitto")
+    made.add_argument("--media-url", metavar="URL", help="where the edge finds sound files")
+    made.add_argument("--out", required=True, metavar="FILE.toml", help="the edge's configuration")
+    _verb(inner, "list", "hub.cli.clusters:show", "list the clusters")
+
+
+def _push(verbs: Verbs) -> None:
+    made = _verb(verbs, "push", "hub.cli.push:push", "upload a sound and plan it")
+    made.add_argument("file")
+    made.add_argument("--at", required=True, help="now, 17:00 (the next) or 2026-11-24T17:00")
+    made.add_argument("--clusters", default="all", help="all, or names: bl-01,bl-02")
+    made.add_argument("--title")
+    made.add_argument("--days", help="weekly on these: 1,2,..,7 (1 is Monday)")
+    made.add_argument("--priority", default="normal", choices=("normal", "priority"))
+    made.add_argument("--in-quiet-hours", action="store_true", help="allow it in quiet hours")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

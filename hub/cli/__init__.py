@@ -1,0 +1,1 @@
+"""The verbs of `loaxa-hub`, one module a topic."""

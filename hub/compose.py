@@ -1,0 +1,74 @@
+"""Puts a hub together from its state directory: what the command line and `serve` have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contract.note import SignerKey
+from hub.bell import Bell
+from hub.clock import HubClock
+from hub.issuer import Issuer
+from hub.keys import read_private
+from hub.live import Live
+from hub.operations import Operations
+from hub.operations.bulletins import Bulletins
+from hub.operations.clusters import Clusters
+from hub.operations.journal import Journal
+from hub.operations.people import People
+from hub.operations.slots import Slots
+from hub.settings import Settings, load_settings
+from hub.state_dir import StateDir
+from hub.store.engine import Store, open_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What operations work on. `live` is not opened.
+
+    Attributes:
+        outbox: Rings when plans wait to be published.
+        users: Rings when the broker's users have changed.
+    """
+
+    settings: Settings
+    state: StateDir
+    clock: HubClock
+    signer: SignerKey
+    store: Store
+    live: Live
+    issuer: Issuer
+    outbox: Bell
+    users: Bell
+    operations: Operations
+
+
+def compose(state: StateDir, clock: HubClock) -> Parts:
+    """Opens what lies in a state directory.
+
+    Raises:
+        HubError: There is no hub there, or its settings, keys or store are broken.
+    """
+    settings = load_settings(state.settings)
+    signer = read_private(state.signing_key)
+    store = open_store(settings.store.url, state.database)
+    live = Live(settings.live.url, settings.commune, clock)
+    issuer, outbox, users = Issuer(settings, signer), Bell(), Bell()
+    operations = Operations(
+        people=People(store, clock),
+        clusters=Clusters(store, clock, issuer, outbox, users, live),
+        bulletins=Bulletins(store, clock),
+        slots=Slots(store, clock, settings, issuer, outbox, live),
+        journal=Journal(store, clock),
+    )
+    return Parts(
+        settings=settings,
+        state=state,
+        clock=clock,
+        signer=signer,
+        store=store,
+        live=live,
+        issuer=issuer,
+        outbox=outbox,
+        users=users,
+        operations=operations,
+    )

@@ -1,0 +1,1 @@
+"""Decisions of the hub. Pure: facts and an instant in, a value out."""

@@ -1,0 +1,57 @@
+"""Whether a cluster is there, from its signs of life."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contract.status import LOST_AFTER_S, Availability
+
+
+class Signs(Struct, frozen=True, kw_only=True):
+    """What a cluster has let us know of its life.
+
+    Attributes:
+        pair: The birth that its present session began with; empty when none is known.
+        born: The session has not ended by a death of the same pair.
+        last_seen_at: Last message that was not a retained one.
+    """
+
+    pair: str = ""
+    born: bool = False
+    last_seen_at: datetime | None = None
+
+
+def after_availability(signs: Signs, said: Availability) -> Signs:
+    """Signs after a birth or a death. A death of another pair belongs to an older session."""
+    if said.online:
+        return replace(signs, pair=said.pair, born=True)
+    if signs.pair in ("", said.pair):
+        return replace(signs, pair=said.pair, born=False)
+    return signs
+
+
+def after_sign_of_life(signs: Signs, at: datetime) -> Signs:
+    """Signs after a message that came just now."""
+    return replace(signs, born=True, last_seen_at=at)
+
+
+def lost_at(signs: Signs, listening_since: datetime) -> datetime | None:
+    """When it counts as lost if nothing more comes; None when it is not there already.
+
+    Args:
+        signs: What it let us know.
+        listening_since: Since when the hub hears; silence before that is the hub's own.
+    """
+    if not signs.born:
+        return None
+    heard_at = max(signs.last_seen_at or listening_since, listening_since)
+    return heard_at + timedelta(seconds=LOST_AFTER_S)
+
+
+def is_online(signs: Signs, listening_since: datetime, now: datetime) -> bool:
+    """Whether the cluster is there at `now`."""
+    deadline = lost_at(signs, listening_since)
+    return deadline is not None and now < deadline

@@ -1,0 +1,114 @@
+"""Takes in what clusters say: how they are goes to the live view, their journals to the store."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from contract.codec import MAX_MESSAGE_BYTES, Refused, decode
+from contract.ids import ClusterId
+from contract.journal import JournalBatch
+from contract.status import Availability, Beat, Reported, Telemetry
+from contract.topics import Kind
+from hub.bell import Bell
+from hub.clock import HubClock
+from hub.issuer import Issuer
+from hub.live import Live
+from hub.operations.journal import Journal
+from hub.store import clusters, plans
+from hub.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+MAX_EPOCH = 64
+MAX_BATCH_ROWS = 2000
+HIGHEST_VERSION = 2**53
+
+
+class Hearing:
+    """One message at a time, from any cluster. Bad messages are counted, and told once a cluster."""
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        journal: Journal,
+        issuer: Issuer,
+        outbox: Bell,
+        clock: HubClock,
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._journal = journal
+        self._issuer = issuer
+        self._outbox = outbox
+        self._clock = clock
+        self._known: frozenset[ClusterId] = frozenset()
+        self.refused: Counter[ClusterId] = Counter()
+
+    async def take(
+        self, cluster: ClusterId, kind: Kind, payload: bytes, *, retained: bool
+    ) -> tuple[str, int] | None:
+        """Takes in one message; for a journal, what to acknowledge: epoch and highest row."""
+        if not await self._is_known(cluster):
+            self._refuse(cluster, "no cluster of this commune")
+            return None
+        try:
+            return await self._take(cluster, kind, payload, retained=retained)
+        except Refused as refused:
+            self._refuse(cluster, f"{kind}: {refused}")
+            return None
+
+    async def _take(
+        self, cluster: ClusterId, kind: Kind, payload: bytes, *, retained: bool
+    ) -> tuple[str, int] | None:
+        match kind:
+            case Kind.AVAILABILITY:
+                said = decode(payload, Availability)
+                await self._live.heard_availability(cluster, said, retained=retained)
+            case Kind.BEAT:
+                decode(payload, Beat)
+                await self._live.heard(cluster)
+            case Kind.REPORTED:
+                reported = decode(payload, Reported)
+                await self._live.heard_reported(cluster, reported, retained=retained)
+                await self._stay_above(cluster, reported.desired_version)
+            case Kind.TELEMETRY:
+                await self._live.heard_telemetry(cluster, decode(payload, Telemetry))
+            case Kind.JOURNAL:
+                return await self._take_journal(cluster, payload)
+            case _:
+                await self._live.heard(cluster)
+        return None
+
+    async def _take_journal(self, cluster: ClusterId, payload: bytes) -> tuple[str, int]:
+        batch = decode(payload, JournalBatch, max_bytes=MAX_MESSAGE_BYTES)
+        if not 0 < len(batch.epoch) <= MAX_EPOCH or len(batch.rows) > MAX_BATCH_ROWS:
+            raise Refused("no such epoch or too many rows")
+        if any(row.number > HIGHEST_VERSION for row in batch.rows):
+            raise Refused("a row number beyond reason")
+        await self._live.heard(cluster)
+        return batch.epoch, await self._journal.take(cluster, batch)
+
+    async def _stay_above(self, cluster: ClusterId, held: int) -> None:
+        """A hub that was put back from an old backup jumps above what its clusters hold."""
+        if held > HIGHEST_VERSION:
+            raise Refused(f"a plan version beyond reason: {held}")
+        versions = await self._store.read(plans.versions)
+        if held <= versions.get(cluster, 0):
+            return
+        now = self._clock.now()
+        if await self._store.write(lambda c: self._issuer.issue_above(c, cluster, held, now)):
+            log.warning("%s holds plan %s, newer than ours; issued a higher one", cluster, held)
+            self._outbox.ring()
+
+    async def _is_known(self, cluster: ClusterId) -> bool:
+        if cluster not in self._known:
+            found = await self._store.read(clusters.everyone)
+            self._known = frozenset(one.name for one in found)
+        return cluster in self._known
+
+    def _refuse(self, cluster: ClusterId, why: str) -> None:
+        self.refused[cluster] += 1
+        if self.refused[cluster] == 1:
+            log.warning("refused a message of %s: %s (more of its are counted only)", cluster, why)

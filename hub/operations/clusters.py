@@ -1,0 +1,118 @@
+"""Clusters: make known, look at, and tell whether a secret is theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import AsyncIterator
+
+from sqlalchemy import Connection
+
+from contract.ids import ALL_GROUP, ClusterId, is_name
+from hub import refusals
+from hub.bell import Bell
+from hub.broker_users import mosquitto_hash
+from hub.clock import HubClock
+from hub.core.model import Cluster, ClusterView
+from hub.errors import NotFound
+from hub.issuer import Issuer
+from hub.live import Live, LiveView
+from hub.store import clusters as rows
+from hub.store import people, plans
+from hub.store.engine import Store
+
+RESERVED = frozenset({"all", "hub", "hub-state", "command"})
+
+
+class Clusters:
+    """The clusters of the commune."""
+
+    def __init__(
+        self, store: Store, clock: HubClock, issuer: Issuer, outbox: Bell, users: Bell, live: Live
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._issuer = issuer
+        self._outbox = outbox
+        self._users = users
+        self._live = live
+
+    async def add(self, new: Cluster, *, by: str) -> str:
+        """Makes a cluster known; its secret, which is stored nowhere and told only now."""
+        for name in (new.name, *new.groups):
+            if not is_name(name):
+                raise refusals.bad_name(name)
+        if new.name in RESERVED:
+            raise refusals.reserved_name(new.name)
+        now = self._clock.now()
+        secret = secrets.token_urlsafe(32)
+        credentials = rows.Credentials(
+            secret_sha256=_sha256(secret), mosquitto_hash=mosquitto_hash(secret)
+        )
+
+        def work(connection: Connection) -> None:
+            if rows.get(connection, new.name) is not None:
+                raise refusals.cluster_exists(new.name)
+            rows.insert(connection, new, credentials, now)
+            self._issuer.issue(connection, now)
+            people.note_audit(connection, now, by, "cluster.add", new.name)
+
+        await self._store.write(work)
+        self._users.ring()
+        self._outbox.ring()
+        return secret
+
+    async def is_secret(self, cluster: str, secret: str) -> bool:
+        """Whether this is the cluster's secret (HTTP Basic of /media)."""
+        stored = await self._store.read(lambda c: rows.secret_sha256(c, cluster))
+        return hmac.compare_digest(_sha256(secret), stored or "") and stored is not None
+
+    async def everyone(self) -> tuple[Cluster, ...]:
+        """All clusters, by name."""
+        return await self._store.read(rows.everyone)
+
+    async def views(self) -> tuple[ClusterView, ...]:
+        """All clusters as they are now, by name."""
+        versions = await self._store.read(plans.versions)
+        return tuple(
+            [
+                _view(one, await self._live.view(one.name), versions.get(one.name, 0))
+                for one in await self.everyone()
+            ]
+        )
+
+    async def view(self, cluster: ClusterId) -> ClusterView:
+        """One cluster as it is now."""
+        found = await self._store.read(lambda c: rows.get(c, cluster))
+        if found is None:
+            raise refusals.unknown_clusters([cluster])
+        versions = await self._store.read(plans.versions)
+        return _view(found, await self._live.view(cluster), versions.get(cluster, 0))
+
+    async def changes(self) -> AsyncIterator[ClusterView]:
+        """Clusters as they change, for as long as the caller listens (server-sent events)."""
+        async for name in self._live.changes():
+            try:
+                yield await self.view(name)
+            except NotFound:
+                continue
+
+
+def _view(one: Cluster, live: LiveView, plan_version: int) -> ClusterView:
+    return ClusterView(
+        name=one.name,
+        title=one.title or one.name,
+        hamlet=one.hamlet,
+        groups=(ALL_GROUP, *(group for group in one.groups if group != ALL_GROUP)),
+        board=one.board,
+        online=live.online,
+        last_seen_at=live.signs.last_seen_at,
+        reported=live.reported,
+        plan_version=plan_version,
+        plan_version_reported=live.reported.desired_version if live.reported else 0,
+    )
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Durable facts, in SQLite or PostgreSQL. Functions take a connection; `Store` gives transactions."""

@@ -1,0 +1,34 @@
+"""Bulletins, as rows."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import insert as into
+
+from contract.model import Priority
+from hub.core.model import BulletinRecord
+from hub.store.tables import bulletin as bulletins
+
+
+def insert(connection: Connection, made: BulletinRecord) -> None:
+    """Adds a bulletin."""
+    values = msgspec.structs.asdict(made) | {"priority": str(made.priority)}
+    connection.execute(into(bulletins).values(**values))
+
+
+def everything(connection: Connection) -> tuple[BulletinRecord, ...]:
+    """All bulletins, newest first."""
+    query = select(bulletins).order_by(bulletins.c.created_at.desc(), bulletins.c.id)
+    return tuple(_bulletin(row) for row in connection.execute(query).mappings())
+
+
+def get(connection: Connection, name: str) -> BulletinRecord | None:
+    """One bulletin."""
+    query = select(bulletins).where(bulletins.c.id == name)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _bulletin(row)
+
+
+def _bulletin(row: RowMapping) -> BulletinRecord:
+    return BulletinRecord(**{**row, "priority": Priority(row["priority"])})

@@ -1,0 +1,1 @@
+"""The hub's face: the API for programs and the page for people."""
