@@ -1,0 +1,91 @@
+"""The door of the rig: `loaxa-bench`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from provisioning.bench.errors import BenchError
+
+REFUSED = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb: 0 done and held, 1 something did not hold, 2 refused with one clear line."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    wanted = parser().parse_args(arguments)
+    module, _, name = wanted.verb.partition(":")
+    try:
+        # Only the verb's own module is loaded: a start does not wait for what it does not use.
+        verb = getattr(importlib.import_module(module), name)
+        return int(asyncio.run(_until_told(verb, wanted)))
+    except BenchError as error:
+        sys.stderr.write(f"loaxa-bench: {error}\n")
+        return REFUSED
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+
+
+async def _until_told(verb: object, wanted: argparse.Namespace) -> int:
+    """SIGTERM and Ctrl-C end a verb in order; its children are waited for."""
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+    assert callable(verb)  # noqa: S101 - the table below names functions
+    done: int = await verb(wanted)
+    return done
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="loaxa-bench", description="A hub and simulated clusters, to try, hear and measure"
+    )
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+    up = verbs.add_parser("up", help="hub and clusters with a programme on air, until Ctrl-C")
+    up.set_defaults(verb="provisioning.bench.up:up")
+    up.add_argument("--clusters", type=_count, default=6, help="how many (1 to 99)")
+    up.add_argument("--dir", type=Path, default=Path(".work/bench"), help="kept between starts")
+    up.add_argument("--port", type=int, default=8080, help="of the hub's page; 0: any")
+    up.add_argument("--seconds", type=float, help="stop by itself after so long")
+    link = verbs.add_parser("link", help="cut or restore a cluster's link while `up` runs")
+    link.set_defaults(verb="provisioning.bench.control:link")
+    link.add_argument("cluster", help="bl-02, or all")
+    link.add_argument("state", choices=("down", "up", "slow"))
+    link.add_argument("--dir", type=Path, default=Path(".work/bench"))
+    run = verbs.add_parser("run", help="run a scenario and judge it")
+    run.set_defaults(verb="provisioning.bench.verbs:run")
+    run.add_argument("scenario", type=Path, metavar="SCENARIO.toml")
+    run.add_argument("--out", type=Path, required=True, metavar="DIR")
+    every = verbs.add_parser("run-all", help="run every scenario of a folder")
+    every.set_defaults(verb="provisioning.bench.verbs:run_all")
+    every.add_argument("folder", type=Path)
+    every.add_argument("--out", type=Path, required=True, metavar="DIR")
+    measure = verbs.add_parser("benchmark", help="measure the rig")
+    measure.set_defaults(verb="provisioning.bench.benchmark:benchmark")
+    measure.add_argument("--out", type=Path, metavar="FILE.json")
+    measure.add_argument("--quick", action="store_true", help="fewer starts, a shorter idle time")
+    sample = verbs.add_parser("sample", help="make sounds of the Vietnamese texts in a folder")
+    sample.set_defaults(verb="provisioning.bench.verbs:sample")
+    sample.add_argument("folder", type=Path)
+    return top
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 99:  # noqa: PLR2004 - bl-01 to bl-99
+        raise argparse.ArgumentTypeError("1 to 99 clusters")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

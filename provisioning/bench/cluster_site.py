@@ -1,0 +1,125 @@
+"""One simulated cluster of the rig: its cabinet, its link and its agent."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from provisioning.bench.errors import BenchError
+from provisioning.bench.link import Link
+from provisioning.bench.processes import Child, python_module, run_to_end, until
+
+BOARD = "cabinet-v1"
+CABINET_TIMEOUT_S = 30.0
+RECORDED = ("horn.wav", "horn.json", "pins.jsonl", "edge.log", "journal.jsonl")
+
+
+class ClusterSite:
+    """A cluster in a folder.
+
+    Args:
+        name: Its name.
+        folder: Takes what it records.
+        state: Takes what it keeps: configuration and the agent's store.
+        short: A short path to `folder`, since a Unix socket's path may not be long.
+        link: Its way to the hub.
+    """
+
+    def __init__(self, name: str, folder: Path, *, state: Path, short: Path, link: Link) -> None:
+        self.name = name
+        self.folder = folder
+        self.short = short
+        self.link = link
+        self.config = state / "edge.toml"
+        self.store = state / "store"
+        self._cabinet = Child(
+            f"{name}'s cabinet",
+            python_module("hardware.simulated.cabinet", "--dir", short, "--cluster", name),
+            folder / "cabinet.log",
+        )
+        self._agent = Child(
+            f"{name}'s agent",
+            python_module(
+                "edge.app", "run", "--config", self.config, "--state", self.store,
+                "--simulated", short,
+            ),
+            folder / "edge.log",
+        )  # fmt: skip
+
+    @property
+    def agent_id(self) -> int | None:
+        """The agent's process id while it runs."""
+        return self._agent.process_id
+
+    def check(self) -> None:
+        """Raises when the cabinet has ended by itself.
+
+        Raises:
+            BenchError: With its last line.
+        """
+        self._cabinet.check()
+
+    def check_agent(self) -> None:
+        """Raises when the agent has ended by itself.
+
+        Raises:
+            BenchError: With its last line.
+        """
+        self._agent.check()
+
+    async def start_cabinet(self) -> None:
+        """Starts the cabinet: recording begins."""
+        (self.folder / "cabinet.sock").unlink(missing_ok=True)
+        (self.folder / "horn.json").unlink(missing_ok=True)
+        await self._cabinet.start()
+
+    async def until_recording(self) -> None:
+        """Waits until the cabinet answers."""
+
+        async def is_there() -> bool:
+            self.check()
+            return (self.folder / "cabinet.sock").exists() and (
+                self.folder / "horn.json"
+            ).exists()
+
+        await until(is_there, f"{self.name}'s cabinet", timeout_s=CABINET_TIMEOUT_S)
+
+    def point_at_link(self) -> None:
+        """Writes the link's present ports into the agent's configuration."""
+        try:
+            text = self.config.read_text(encoding="utf-8")
+        except OSError as error:
+            raise BenchError(f"{self.config}: cannot be read: {error.strerror}") from error
+        host, _, port = self.link.mqtt_address.rpartition(":")
+        for key, value in (
+            ("mqtt_host", f'"{host}"'),
+            ("mqtt_port", port),
+            ("media_url", f'"{self.link.media_url}"'),
+        ):
+            text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+        self.config.write_text(text, encoding="utf-8")
+
+    async def start_agent(self) -> None:
+        """Starts the agent."""
+        if self.agent_id is None:
+            await self._agent.start()
+
+    async def kill_agent(self) -> None:
+        """SIGKILL to the agent and its player; then what systemd's ExecStopPost does."""
+        await self._agent.kill_group()
+        command = python_module(
+            "hardware.relays_off", "--board", BOARD, "--simulated", str(self.short)
+        )
+        await run_to_end(f"relays_off on {self.name}", command)
+
+    async def lose_power(self) -> None:
+        """SIGKILL to the agent and its player; nothing runs after it."""
+        await self._agent.kill_group()
+
+    async def stop_agent(self) -> None:
+        """Ends the agent in order."""
+        await self._agent.stop()
+
+    async def stop_cabinet(self) -> None:
+        """Ends the recording in order."""
+        await self._cabinet.stop()

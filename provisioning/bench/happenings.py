@@ -1,0 +1,168 @@
+"""What may happen in a scenario, each kind with its parameters. `docs/bench.md` tells them to people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Moment = Annotated[float, Meta(ge=0, le=86_400)]
+Who = str | tuple[str, ...]
+Part = Literal["all", "messages", "sounds"]
+"""Which traffic of a link: MQTT (`messages`), HTTP (`sounds`), or both."""
+
+
+class _Somewhere(Struct, frozen=True, kw_only=True):
+    at_s: Moment
+    cluster: Who
+
+
+class _AtTheHub(Struct, frozen=True, kw_only=True):
+    at_s: Moment
+
+
+class LinkDown(_Somewhere, frozen=True, kw_only=True, tag="link_down", tag_field="do"):
+    """Nothing passes and nothing is closed."""
+
+    part: Part = "all"
+
+
+class LinkUp(_Somewhere, frozen=True, kw_only=True, tag="link_up", tag_field="do"):
+    """The link carries again, at full speed; connections from before are reset."""
+
+    part: Part = "all"
+
+
+class LinkSlow(_Somewhere, frozen=True, kw_only=True, tag="link_slow", tag_field="do"):
+    """Everything comes later and slower. `bytes_per_s` 0: no limit."""
+
+    latency_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0.0
+    bytes_per_s: Annotated[float, Meta(ge=0)] = 0.0
+    part: Part = "all"
+
+
+class LinkLoss(_Somewhere, frozen=True, kw_only=True, tag="link_loss", tag_field="do"):
+    """Segments are lost at random and come again after a retransmission time-out."""
+
+    loss_pct: Annotated[float, Meta(ge=0, le=90)] = 10.0
+    part: Part = "all"
+
+
+class KillAgent(_Somewhere, frozen=True, kw_only=True, tag="kill_agent", tag_field="do"):
+    """SIGKILL to the agent and its player; it stays down."""
+
+
+class StartAgent(_Somewhere, frozen=True, kw_only=True, tag="start_agent", tag_field="do"):
+    """Starts the agent again."""
+
+
+class PowerCut(_Somewhere, frozen=True, kw_only=True, tag="power_cut", tag_field="do"):
+    """Agent dead, every pin at its wired rest."""
+
+
+class PowerRestore(_Somewhere, frozen=True, kw_only=True, tag="power_restore", tag_field="do"):
+    """Power is back and the agent starts."""
+
+
+class HubKill(_AtTheHub, frozen=True, kw_only=True, tag="hub_kill", tag_field="do"):
+    """SIGKILL to the hub; its Mosquitto dies with it."""
+
+
+class HubStart(_AtTheHub, frozen=True, kw_only=True, tag="hub_start", tag_field="do"):
+    """Starts the hub again on the same state."""
+
+
+class Surge(_Somewhere, frozen=True, kw_only=True, tag="surge", tag_field="do"):
+    """The surge counter pulses."""
+
+    pulses: Annotated[int, Meta(ge=1, le=100)] = 1
+    width_ms: Annotated[int, Meta(ge=1, le=1000)] = 50
+
+
+class Strike(_Somewhere, frozen=True, kw_only=True, tag="strike", tag_field="do"):
+    """Lightning: one surge everywhere at once, where `arrester_fails` also opens the arrester's loop."""
+
+    arrester_fails: bool = False
+
+
+class ArresterFails(_Somewhere, frozen=True, kw_only=True, tag="spd_fail", tag_field="do"):
+    """The arrester's normally closed loop opens."""
+
+
+class ArresterOk(_Somewhere, frozen=True, kw_only=True, tag="spd_ok", tag_field="do"):
+    """The arrester's loop is closed again."""
+
+
+class ClockStep(_Somewhere, frozen=True, kw_only=True, tag="clock_step", tag_field="do"):
+    """The cluster's clock is off by so much from the host's."""
+
+    offset_s: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
+    synchronised: bool | None = None
+
+
+class RtcRemove(_Somewhere, frozen=True, kw_only=True, tag="rtc_remove", tag_field="do"):
+    """No clock survives a power cut any more, and none is synchronised."""
+
+
+class AmplifierDead(_Somewhere, frozen=True, kw_only=True, tag="amp_dead", tag_field="do"):
+    """The amplifier is silent whatever its relay does."""
+
+    dead: bool = True
+
+
+class CorruptCache(_Somewhere, frozen=True, kw_only=True, tag="corrupt_cache", tag_field="do"):
+    """Bytes of the sound in the cluster's store are flipped."""
+
+    bulletin: str
+
+
+class SlotCancel(_AtTheHub, frozen=True, kw_only=True, tag="slot_cancel", tag_field="do"):
+    """A person calls a slot off."""
+
+    slot: str
+
+
+class SlotStop(_AtTheHub, frozen=True, kw_only=True, tag="slot_stop", tag_field="do"):
+    """A person stops what a slot has on air."""
+
+    slot: str
+
+
+class SlotMove(_AtTheHub, frozen=True, kw_only=True, tag="slot_move", tag_field="do"):
+    """A person moves a slot to another time."""
+
+    slot: str
+    to_s: Moment
+
+
+Happening = (
+    LinkDown
+    | LinkUp
+    | LinkSlow
+    | LinkLoss
+    | KillAgent
+    | StartAgent
+    | PowerCut
+    | PowerRestore
+    | HubKill
+    | HubStart
+    | Surge
+    | Strike
+    | ArresterFails
+    | ArresterOk
+    | ClockStep
+    | RtcRemove
+    | AmplifierDead
+    | CorruptCache
+    | SlotCancel
+    | SlotStop
+    | SlotMove
+)
+
+NOT_YET = frozenset({"disk_full", "mains_off", "key_switch", "emergency", "live"})
+"""Planned kinds that no driver or hub knows yet."""
+
+
+def kinds() -> dict[str, type[Struct]]:
+    """Every kind by the word that a scenario writes."""
+    return {str(kind.__struct_config__.tag): kind for kind in Happening.__args__}

@@ -1,0 +1,181 @@
+"""Makes happen what a scenario says, on the rig."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from provisioning.bench import happenings as what
+from provisioning.bench.cluster_site import ClusterSite
+from provisioning.bench.errors import BenchError
+from provisioning.bench.hub_api import IngestedBulletin, once
+from provisioning.bench.rig import Rig
+from provisioning.bench.scenario import PlannedSlot, Scenario
+
+FLIPPED_BYTES = 16
+
+
+class Performer:
+    """Plans slots and lets events happen.
+
+    Args:
+        scenario: What to do.
+        rig: Whom to do it to.
+        bulletins: Bulletin's name to what the hub made of it.
+    """
+
+    def __init__(
+        self, scenario: Scenario, rig: Rig, bulletins: dict[str, IngestedBulletin]
+    ) -> None:
+        self._scenario = scenario
+        self._rig = rig
+        self._bulletins = bulletins
+        self._slot_ids: dict[int, str] = {}
+
+    def slot_ids(self) -> dict[str, str]:
+        """Slot's name in the scenario to its id at the hub."""
+        names = {
+            number: slot.id for number, slot in enumerate(self._scenario.slots) if slot.id
+        }
+        return {names[number]: made for number, made in self._slot_ids.items() if number in names}
+
+    async def push(self, number: int, t0: datetime) -> None:
+        """Plans the slot of that number, or moves it when it is planned already.
+
+        Raises:
+            BenchError: The hub refused; the line names the slot.
+        """
+        slot = self._scenario.slots[number]
+        try:
+            self._slot_ids[number] = await self._rig.hub.api.plan(
+                self._order(slot, t0 + timedelta(seconds=slot.at_s)), self._slot_ids.get(number)
+            )
+        except BenchError as error:
+            raise type(error)(f"slot {number + 1}: {error}") from error
+
+    def _order(self, slot: PlannedSlot, at: datetime) -> dict[str, Any]:
+        return once(
+            self._bulletins[slot.bulletin].id,
+            at,
+            slot.clusters if isinstance(slot.clusters, str) else [*slot.clusters],
+            late_limit_s=slot.late_limit_s,
+            in_quiet_hours=slot.in_quiet_hours or None,
+            volume_pct=slot.volume_pct,
+        )
+
+    async def perform(self, event: what.Happening, t0: datetime) -> None:
+        """Lets one event happen, everywhere it names at once."""
+        names = self._scenario.named(getattr(event, "cluster", ()))
+        match event:
+            case what.HubKill():
+                await self._rig.hub.kill()
+            case what.HubStart():
+                await self._rig.hub.start()
+            case what.SlotCancel() | what.SlotStop() | what.SlotMove():
+                await self._change_slot(event, t0)
+            case what.CorruptCache(bulletin=name):
+                for site in self._sites(names):
+                    corrupt(site.store / "sounds", self._bulletins[name].sha256)
+            case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():
+                await self._with_agents(event, names)
+            case what.LinkDown() | what.LinkUp() | what.LinkSlow() | what.LinkLoss():
+                for site in self._sites(names):
+                    _change_link(site, event)
+            case _:
+                await self._in_the_world(event, names)
+
+    def _sites(self, names: list[str]) -> list[ClusterSite]:
+        return [self._rig.clusters[name] for name in names]
+
+    async def _everywhere(
+        self, names: list[str], do: Callable[[ClusterSite], Coroutine[Any, Any, None]]
+    ) -> None:
+        await asyncio.gather(*(do(site) for site in self._sites(names)))
+
+    async def _with_agents(self, event: what.Happening, names: list[str]) -> None:
+        match event:
+            case what.KillAgent():
+                await self._everywhere(names, ClusterSite.kill_agent)
+            case what.PowerCut():
+                await self._rig.world.set_power(names, on=False)
+                await self._everywhere(names, ClusterSite.lose_power)
+            case what.PowerRestore():
+                await self._rig.world.set_power(names, on=True)
+                await self._everywhere(names, ClusterSite.start_agent)
+            case _:
+                await self._everywhere(names, ClusterSite.start_agent)
+
+    async def _in_the_world(self, event: what.Happening, names: list[str]) -> None:
+        world = self._rig.world
+        match event:
+            case what.Surge(pulses=pulses, width_ms=width_ms):
+                for _ in range(pulses):
+                    await world.pulse(names, "surge_pulse", width_ms=width_ms)
+                    await asyncio.sleep(3 * width_ms / 1000)
+            case what.Strike(arrester_fails=fails):
+                await world.pulse(names, "surge_pulse")
+                if fails:
+                    await world.set_input(names, "spd_ok", closed=False)
+            case what.ArresterFails():
+                await world.set_input(names, "spd_ok", closed=False)
+            case what.ArresterOk():
+                await world.set_input(names, "spd_ok", closed=True)
+            case what.ClockStep(offset_s=offset_s, synchronised=synchronised):
+                known = {} if synchronised is None else {"synchronised": synchronised}
+                await world.set_clock(names, offset_s=offset_s, **known)
+            case what.RtcRemove():
+                await world.set_clock(names, rtc=False, synchronised=False)
+            case what.AmplifierDead(dead=dead):
+                await world.set_amplifier_dead(names, dead=dead)
+            case _:
+                raise AssertionError(event)
+
+    async def _change_slot(
+        self, event: what.SlotCancel | what.SlotStop | what.SlotMove, t0: datetime
+    ) -> None:
+        number = [slot.id for slot in self._scenario.slots].index(event.slot)
+        if number not in self._slot_ids:
+            raise BenchError(f"{event.slot}: is not planned yet at {event.at_s:g} s")
+        made = self._slot_ids[number]
+        match event:
+            case what.SlotCancel():
+                await self._rig.hub.api.cancel(made)
+            case what.SlotStop():
+                await self._rig.hub.api.stop(made)
+            case what.SlotMove(to_s=to_s):
+                at = t0 + timedelta(seconds=to_s)
+                await self._rig.hub.api.plan(self._order(self._scenario.slots[number], at), made)
+
+
+def _change_link(
+    site: ClusterSite, event: what.LinkDown | what.LinkUp | what.LinkSlow | what.LinkLoss
+) -> None:
+    match event:
+        case what.LinkDown(part=part):
+            site.link.cut(part)
+        case what.LinkUp(part=part):
+            site.link.restore(part)
+        case what.LinkSlow(latency_ms=latency_ms, bytes_per_s=bytes_per_s, part=part):
+            site.link.slow(latency_ms=latency_ms, bytes_per_s=bytes_per_s, part=part)
+        case what.LinkLoss(loss_pct=loss_pct, part=part):
+            site.link.lose(loss_pct, part)
+
+
+def corrupt(folder: Path, sha256: str) -> None:
+    """Flips bytes in the middle of a stored sound.
+
+    Raises:
+        BenchError: It is not stored there.
+    """
+    found = [path for path in folder.rglob(f"{sha256}*") if path.is_file()]
+    if not found:
+        raise BenchError(f"{folder}: holds no sound {sha256[:12]} to corrupt")
+    path = found[0]
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        held = file.read(FLIPPED_BYTES)
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(byte ^ 0xFF for byte in held))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import httpx
+import msgspec
+
+from contract.ids import BulletinId, ClusterId, Sha256, SlotId
+from contract.journal import ItemRow, JournalBatch, Outcome, Reason
+from hub.core.model import ClusterView
+from hub.hub import Hub
+from hub.web.clusters import fleet_events
+
+BL_01 = ClusterId("bl-01")
+
+
+async def test_clusters_and_journal(local: httpx.AsyncClient, hub: Hub, secret: str) -> None:
+    assert secret
+    row = ItemRow(
+        number=1,
+        slot=SlotId("s-1"),
+        bulletin=BulletinId("b-1"),
+        sha256=Sha256("0" * 64),
+        planned_at=datetime.fromisoformat("2026-11-23T17:00:00+07:00"),
+        outcome=Outcome.COMPLETED,
+        reason=Reason.PLANNED,
+    )
+    await hub.operations.journal.take(BL_01, JournalBatch(epoch="e", rows=(row,)))
+    names = [one["name"] for one in (await local.get("/api/clusters")).json()]
+    assert names == ["bl-01", "bl-02"]
+    rows = (await local.get("/api/journal")).json()
+    assert rows[0]["row"]["outcome"] == "completed"
+    assert rows[0]["cluster"] == "bl-01"
+    last = rows[0]["id"]
+    assert (await local.get("/api/journal", params={"after": last})).json() == []
+    assert (await local.get("/api/journal", params={"cluster": "bl-02"})).json() == []
+    assert (await local.get("/api/journal", params={"after": "x"})).status_code == 400
+
+
+def _views(event: bytes) -> list[ClusterView]:
+    assert event.startswith(b"event: fleet\ndata: ")
+    assert event.endswith(b"\n\n")
+    return msgspec.json.decode(event.removeprefix(b"event: fleet\ndata: "), type=list[ClusterView])
+
+
+async def test_events_tell_all_and_then_what_changes(hub: Hub, secret: str) -> None:
+    assert secret
+    events = fleet_events(hub)
+    assert [view.name for view in _views(await anext(events))] == ["bl-01", "bl-02"]
+    change = asyncio.create_task(anext(events))
+    async with asyncio.timeout(30):
+        while not change.done():
+            await hub.live.heard(BL_01)
+            await hub.live.changed(BL_01)
+            await asyncio.sleep(0.05)
+    assert [view.name for view in _views(change.result())] == ["bl-01"]
+    await events.aclose()
