@@ -57,6 +57,7 @@ class VlcPlayer:
         self._served = 0
         self._failures = 0
         self._ready = asyncio.Event()
+        self._waiting: list[dict[str, str | int]] = []
         self._decoder = msgspec.json.Decoder(_Said)
 
     async def __aenter__(self) -> Self:
@@ -102,11 +103,20 @@ class VlcPlayer:
             self._tell(do="stop", item=item)
 
     def _tell(self, **command: str | int) -> None:
+        """Tells the worker, or keeps it until the worker that starts just now is ready."""
         pipe = self._process.stdin if self._process else None
         if pipe is None or pipe.is_closing() or not self._ready.is_set():
-            self._fail(str(command["item"]), "the player is starting anew")
+            self._waiting.append(command)
             return
         pipe.write(msgspec.json.encode(command) + b"\n")
+
+    def _tell_what_waited(self) -> None:
+        waited, self._waiting = self._waiting, []
+        for command in waited:
+            if command["item"] in self._held:
+                item = str(command["item"])
+                self._held[item] = max(self._held[item], self._clock.mono_ns())
+                self._tell(**command)
 
     def _fail(self, item: str, why: str) -> None:
         if self._held.pop(item, None) is not None:
@@ -118,6 +128,7 @@ class VlcPlayer:
         """Keeps a worker for ever."""
         while True:
             why = await self._live_once()
+            self._waiting.clear()
             for item in list(self._held):
                 self._fail(item, why)
             pause_s = RESTART_PAUSES_S[min(self._failures, len(RESTART_PAUSES_S) - 1)]
@@ -173,6 +184,7 @@ class VlcPlayer:
         if isinstance(said, _Ready | _Pong):
             self._failures = 0
             self._ready.set()
+            self._tell_what_waited()
             return
         if said.item not in self._held:
             return

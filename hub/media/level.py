@@ -19,9 +19,11 @@ WITHOUT_BASS = "highpass=f=120:poles=2"
 
 QUIET_BELOW_DB = 30.0
 FLOOR_DB = -60.0
-LEAD_IN_S = 0.2
-LEAD_OUT_S = 0.3
+LEAD_IN_S = 0.01
+LEAD_OUT_S = 0.1
 MARGIN_DB = 0.2
+LIMITED_DB_A_LU = 1.8
+"""Gain that speech takes for one LU more once the limiter holds its peaks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +38,11 @@ class Loudness:
 class Gain:
     """How a sound is turned up: by so many dB, with a limiter that holds the peaks below a ceiling.
 
-    Opus gives up to 1.5 dB back to peaks that were limited, so the first ceiling lies that far below the limit.
+    Opus gives about 1 dB back to peaks that were limited, so the first ceiling lies that far below the limit.
     """
 
     gain_db: float
-    ceiling_db: float = PEAK_DBTP - 1.5
+    ceiling_db: float = PEAK_DBTP - 1.0
 
     def filters(self) -> str:
         """The same as FFmpeg filters; the limiter works at 96 kHz, where it sees the peaks between samples."""
@@ -54,7 +56,9 @@ class Gain:
         """The next try after what this one gave: peaks first, then loudness."""
         over_db = max(0.0, found.peak_dbtp - PEAK_DBTP)
         ceiling = self.ceiling_db - (over_db + MARGIN_DB if over_db else 0.0)
-        gain = self.gain_db + max(-6.0, min(6.0, TARGET_LUFS - found.lufs))
+        short_lu = TARGET_LUFS - found.lufs
+        step_db = short_lu * (LIMITED_DB_A_LU if short_lu > 0 else 1.0)
+        gain = self.gain_db + max(-6.0, min(6.0, step_db))
         return Gain(gain_db=gain, ceiling_db=ceiling)
 
     def lowered(self, found: Loudness) -> Gain:

@@ -14,7 +14,7 @@ from hub.media.container import is_cut_off
 from hub.media.level import TO_MONO, WITHOUT_BASS, Loudness, read_loudness
 from hub.media.tools import Run, ffmpeg, ffprobe, reading
 
-WINDOW_S = 0.1
+WINDOW_S = 0.02
 MISSING_S = 0.5
 """Sound that a header promises and the file lacks, beyond encoder delays."""
 CUT_SHORT = re.compile(r"moov atom not found|partial file|File ended prematurely")

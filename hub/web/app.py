@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from litestar import Litestar, get
@@ -50,6 +51,7 @@ def build(hub: Hub) -> Litestar:
             ),
         ],
         state=state,
+        on_startup=[partial(bulletins.sweep_staging, hub.state.media)],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         middleware=[
             DefineMiddleware(Recognition, exclude=["^/static", "^/health$", "^/api/openapi"])

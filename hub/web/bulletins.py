@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -65,6 +67,11 @@ async def staged(media: Path) -> AsyncIterator[Path]:
         raise faults.not_stored(error.strerror or str(error)) from error
     with folder as name:
         yield Path(name) / "upload"
+
+
+async def sweep_staging(media: Path) -> None:
+    """Removes what uploads left behind when the hub was cut off; only while nobody uploads."""
+    await asyncio.to_thread(shutil.rmtree, media / "staging", ignore_errors=True)
 
 
 @post("/", request_max_body_size=None, operation_class=UploadOperation)

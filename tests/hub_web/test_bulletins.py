@@ -10,6 +10,7 @@ import pytest
 
 from hub.hub import Hub
 from hub.media import IngestError
+from hub.web.app import build
 from hub.web.refusals import WebRefusal
 from hub.web.upload import receive
 
@@ -110,3 +111,16 @@ async def test_a_full_disk_is_told(hub: Hub, local: httpx.AsyncClient) -> None:
     answer = await local.post("/api/bulletins", files={"file": ("a.wav", b"x")})
     assert answer.status_code == 507
     assert msgspec.json.decode(answer.content)["error"] == "not_stored"
+
+
+async def test_what_a_power_cut_left_is_swept_at_the_start(hub: Hub) -> None:
+    left = hub.state.media / "staging" / "upload-x" / "upload"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    kept = hub.state.media / ("0" * 64)
+    kept.write_bytes(b"whole")
+    app = build(hub)
+    async with app.lifespan():
+        pass
+    assert not left.exists()
+    assert kept.exists()
