@@ -78,9 +78,7 @@ class ClusterSite:
 
         async def is_there() -> bool:
             self.check()
-            return (self.folder / "cabinet.sock").exists() and (
-                self.folder / "horn.json"
-            ).exists()
+            return (self.folder / "cabinet.sock").exists() and (self.folder / "horn.json").exists()
 
         await until(is_there, f"{self.name}'s cabinet", timeout_s=CABINET_TIMEOUT_S)
 

@@ -72,14 +72,14 @@ async def listening(
         writer.close()
 
     path = _path(folder)
-    Path(path).unlink(missing_ok=True)
+    await asyncio.to_thread(Path(path).unlink, missing_ok=True)
     server = await asyncio.start_unix_server(serve, path)
     try:
         yield
     finally:
         server.close()
         await server.wait_closed()
-        Path(path).unlink(missing_ok=True)
+        await asyncio.to_thread(Path(path).unlink, missing_ok=True)
 
 
 def change(line: bytes, links: dict[str, Link]) -> dict[str, str]:

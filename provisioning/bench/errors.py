@@ -7,5 +7,5 @@ class BenchError(Exception):
     """Nothing was run, or it cannot go on; the text says why and what to do."""
 
 
-class HubRefused(BenchError):
+class HubRefusedError(BenchError):
     """The hub answered, and said no."""

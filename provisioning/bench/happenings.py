@@ -163,6 +163,11 @@ NOT_YET = frozenset({"disk_full", "mains_off", "key_switch", "emergency", "live"
 """Planned kinds that no driver or hub knows yet."""
 
 
-def kinds() -> dict[str, type[Struct]]:
+def kinds() -> dict[str, type[Happening]]:
     """Every kind by the word that a scenario writes."""
-    return {str(kind.__struct_config__.tag): kind for kind in Happening.__args__}
+    return {word(kind): kind for kind in Happening.__args__}
+
+
+def word(kind: Struct | type[Struct]) -> str:
+    """The word that a scenario writes for it."""
+    return str(kind.__struct_config__.tag)

@@ -14,14 +14,14 @@ from msgspec import Struct, convert
 
 from contract.ids import ClusterId
 from contract.status import Reported
-from provisioning.bench.errors import BenchError, HubRefused
+from provisioning.bench.errors import BenchError, HubRefusedError
 
 TIMEOUT_S = 120.0
 FIRST_ERROR = 400
 Json = dict[str, Any]
 
 
-class HubGone(BenchError):
+class HubGoneError(BenchError):
     """Nobody answers at the hub's address."""
 
 
@@ -114,14 +114,14 @@ class HubApi:
         """An ingested sound file."""
         status, data = await self._ask("GET", f"/media/{sha256}", b"", "")
         if status >= FIRST_ERROR:
-            raise HubRefused(f"hub: no sound {sha256[:12]} (HTTP {status})")
+            raise HubRefusedError(f"hub: no sound {sha256[:12]} (HTTP {status})")
         return data
 
     async def is_there(self) -> bool:
         """Whether it answers."""
         try:
             status, _ = await self._ask("GET", "/health", b"", "")
-        except HubGone:
+        except HubGoneError:
             return False
         return status < FIRST_ERROR
 
@@ -135,7 +135,7 @@ class HubApi:
             said = {}
         if status >= FIRST_ERROR:
             told = said.get("message_en") if isinstance(said, dict) else None
-            raise HubRefused(f"hub: {told or f'HTTP {status} for {verb} {path}'}")
+            raise HubRefusedError(f"hub: {told or f'HTTP {status} for {verb} {path}'}")
         return said
 
     async def _ask(self, verb: str, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
@@ -151,7 +151,7 @@ class HubApi:
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise HubGone(f"no hub answers at {self._address}: {error}") from error
+            raise HubGoneError(f"no hub answers at {self._address}: {error}") from error
         finally:
             connection.close()
 
@@ -162,9 +162,7 @@ class HubApi:
             return ""
 
 
-def once(
-    bulletin: str, at: datetime, clusters: str | list[str], **more: int | bool | None
-) -> Json:
+def once(bulletin: str, at: datetime, clusters: str | list[str], **more: int | bool | None) -> Json:
     """The order for one planned start."""
     said = {key: value for key, value in more.items() if value is not None}
     when = {"kind": "once", "at": at.isoformat()}

@@ -129,9 +129,7 @@ def _out_of_step(
     return [f"out of step by {worst * MS:+.1f} ms"] if abs(worst) * MS > limit_ms else []
 
 
-def _not_resumed(
-    best: Occurrence, horn: Horn, figures: Figures, resumed_by_s: float
-) -> list[str]:
+def _not_resumed(best: Occurrence, horn: Horn, figures: Figures, resumed_by_s: float) -> list[str]:
     """The longest gap is the one that is meant."""
     gaps = [
         (then.from_s - one.to_s, then)

@@ -96,9 +96,7 @@ class Recording:
         block = round(BLOCK_S * COARSE_RATE)
         self._size = next_fast_len(len(self.coarse) + block, real=True)
         self._spectrum = rfft(self.coarse, self._size)
-        self._energy = np.concatenate(
-            ([0.0], np.cumsum(np.square(self.coarse, dtype=np.float64)))
-        )
+        self._energy = np.concatenate(([0.0], np.cumsum(np.square(self.coarse, dtype=np.float64))))
 
     def matches(self, block: Wave) -> Wave:
         """Normalised cross-correlation of a coarse block at every coarse position, -1 to 1."""
@@ -110,7 +108,8 @@ class Recording:
         energy = self._energy[len(block) :] - self._energy[: -len(block)]
         floor = len(block) * QUIET_RMS**2 * 0.05
         norm = np.sqrt(np.maximum(energy, floor) * np.square(block, dtype=np.float64).sum())
-        return (product / np.maximum(norm, 1e-9)).astype(np.float32)
+        matches: Wave = (product / np.maximum(norm, 1e-9)).astype(np.float32)
+        return matches
 
 
 def _coarse(samples: Samples) -> Wave:
@@ -121,7 +120,7 @@ def _coarse(samples: Samples) -> Wave:
 def find(source: Samples, recording: Recording) -> list[Occurrence]:
     """Every playing of `source`, in order; an empty list when it was not heard."""
     placed = _place_coarsely(source, recording)
-    found = []
+    found: list[Occurrence] = []
     while placed:
         group = _strongest_time_line(placed)
         occurrence = _examine(source, recording.samples, group)

@@ -37,9 +37,7 @@ class Performer:
 
     def slot_ids(self) -> dict[str, str]:
         """Slot's name in the scenario to its id at the hub."""
-        names = {
-            number: slot.id for number, slot in enumerate(self._scenario.slots) if slot.id
-        }
+        names = {number: slot.id for number, slot in enumerate(self._scenario.slots) if slot.id}
         return {names[number]: made for number, made in self._slot_ids.items() if number in names}
 
     async def push(self, number: int, t0: datetime) -> None:

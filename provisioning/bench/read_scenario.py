@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,7 +29,7 @@ from provisioning.bench.scenario import (
     Window,
 )
 
-EXPECTATION_KINDS: dict[str, type[Struct]] = {
+EXPECTATION_KINDS: dict[str, type[Expectation]] = {
     "heard": HeardExpectation,
     "not_heard": NotHeardExpectation,
     "silent_from_s": SilentExpectation,
@@ -55,6 +55,8 @@ class _Head(Struct, frozen=True, kw_only=True):
     seed: int = 0
     quiet_hours: tuple[Window, ...] = ()
 
+
+Made = TypeVar("Made", bound=Struct)
 
 LISTS = ("bulletin", "slot", "event", "expect")
 
@@ -175,7 +177,7 @@ def _expectation(row: dict[str, Any]) -> Expectation:
     return made
 
 
-def _convert(row: dict[str, Any], kind: type[Any], *, also: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+def _convert(row: dict[str, Any], kind: type[Made], *, also: tuple[str, ...] = ()) -> Made:
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     for key, value in row.items():
         if key not in fields:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from hardware.simulated.world import World
 from provisioning.bench.cluster_site import ClusterSite
 from provisioning.bench.errors import BenchError
-from provisioning.bench.hub_api import ClusterState, HubGone
+from provisioning.bench.hub_api import ClusterState, HubGoneError
 from provisioning.bench.hub_site import HubSite
 from provisioning.bench.link import Link
 from provisioning.bench.processes import until
@@ -41,7 +41,7 @@ class Rig:
         seed: Of random loss on links.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a rig is laid out once, each part by its name
         self,
         folder: Path,
         state: Path,
@@ -184,8 +184,8 @@ class Rig:
         async def all_hold() -> bool:
             self.check()
             try:
-                states = {state.name: state for state in await self.hub.api.clusters()}
-            except HubGone:
+                states = {str(state.name): state for state in await self.hub.api.clusters()}
+            except HubGoneError:
                 return False
             waiting[:] = [
                 name for name in self._names if name not in states or not holds(states[name])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from hardware.clock import SystemClock
 from provisioning.bench.cluster_site import RECORDED
-from provisioning.bench.errors import BenchError, HubRefused
+from provisioning.bench.errors import BenchError, HubRefusedError
 from provisioning.bench.evidence import NS, Evidence, FleetChange, Source, read_horn
-from provisioning.bench.hub_api import ClusterState, HubApi, HubGone, IngestedBulletin, Json
+from provisioning.bench.happenings import word as happening_word
+from provisioning.bench.hub_api import ClusterState, HubApi, HubGoneError, IngestedBulletin, Json
 from provisioning.bench.perform import Performer
 from provisioning.bench.processes import check_tools, until
 from provisioning.bench.read_scenario import read_scenario
@@ -22,6 +26,8 @@ from provisioning.bench.rig import Rig
 from provisioning.bench.scenario import Scenario
 from provisioning.bench.sounds import decode, make_if_missing, writable_folder
 from provisioning.bench.watching import Watch, in_words
+
+Job = Callable[[], Coroutine[Any, Any, None]]
 
 LEAD_S = 3.0
 """Plan and sounds are held so long before `at_s` = 0: longer than an amplifier's warm-up."""
@@ -103,7 +109,7 @@ class ScenarioRun:
             path = self._scenario.sound_path(one)
             try:
                 made = await api.upload(path, one.id, one.priority)
-            except HubRefused as error:
+            except HubRefusedError as error:
                 raise BenchError(f"bulletin {one.id!r}: {path}: {error}") from error
             except OSError as error:
                 raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
@@ -142,7 +148,8 @@ class ScenarioRun:
         return (self._clock.epoch_ns() - self._t0_ns) / NS
 
     async def _until(self, at_s: float) -> None:
-        while (wait_s := at_s - self._at_s()) > 0:
+        # The host's clock may be set meanwhile; what counts is what it says at the end.
+        while (wait_s := at_s - self._at_s()) > 0:  # noqa: ASYNC110 - a moment, no event
             await asyncio.sleep(wait_s)
 
     # From at_s = 0 on
@@ -162,27 +169,23 @@ class ScenarioRun:
             task.result()
         await self._until(self._scenario.duration_s + TAIL_S)
 
-    def _agenda(
-        self, performer: Performer
-    ) -> Iterator[tuple[float, str, Callable[[], object]]]:
+    def _agenda(self, performer: Performer) -> list[tuple[float, str, Job]]:
         """What to do when, in order."""
-        jobs: list[tuple[float, str, Callable[[], object]]] = []
+        jobs: list[tuple[float, str, Job]] = []
         for number, slot in enumerate(self._scenario.slots):
             if slot.push_at_s is not None:
                 words = f"push {slot.bulletin} for {slot.at_s:g} s"
-                jobs.append((slot.push_at_s, words, lambda n=number: performer.push(n, self._t0())))
+                jobs.append((slot.push_at_s, words, partial(performer.push, number, self._t0())))
         for event in self._scenario.events:
-            words = " ".join(
-                [str(event.__struct_config__.tag), *_told(getattr(event, "cluster", ()))]
-            )
-            jobs.append((event.at_s, words, lambda e=event: performer.perform(e, self._t0())))
-        yield from sorted(jobs, key=lambda job: job[0])
+            words = " ".join((happening_word(event), *_told(getattr(event, "cluster", ()))))
+            jobs.append((event.at_s, words, partial(performer.perform, event, self._t0())))
+        return sorted(jobs, key=itemgetter(0))
 
-    async def _try(self, words: str, job: Callable[[], object]) -> None:
+    async def _try(self, words: str, job: Job) -> None:
         """A hub that is gone refuses nothing: what could not be done is told in the report."""
         try:
-            await job()  # type: ignore[misc]
-        except HubGone as error:
+            await job()
+        except HubGoneError as error:
             self._troubles.append(f"{words}: {error}")
             self._say(f"           {words}: {error}")
 
@@ -198,7 +201,7 @@ class ScenarioRun:
         async def delivered() -> bool:
             try:
                 states = await api.clusters()
-            except HubGone:
+            except HubGoneError:
                 return True
             return not any(
                 one.online and one.reported and one.reported.journal_waiting for one in states
@@ -208,7 +211,7 @@ class ScenarioRun:
             await until(delivered, "the journal", timeout_s=DELIVERY_S)
         try:
             return await api.journal()
-        except HubGone as error:
+        except HubGoneError as error:
             self._troubles.append(f"journal: {error}")
             return []
 

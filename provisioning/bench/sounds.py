@@ -25,7 +25,7 @@ async def speak(text: Path, sound: Path) -> None:
     Raises:
         BenchError: espeak-ng failed, or the folder takes no files.
     """
-    if sound.exists() and sound.stat().st_mtime >= text.stat().st_mtime:
+    if await asyncio.to_thread(_is_fresh, sound, text):
         return
     part = sound.with_name(f".{sound.name}.part")
     try:
@@ -37,6 +37,10 @@ async def speak(text: Path, sound: Path) -> None:
         part.replace(sound)
     except OSError as error:
         raise BenchError(f"{sound}: cannot be made: {error.strerror}") from error
+
+
+def _is_fresh(sound: Path, text: Path) -> bool:
+    return sound.exists() and sound.stat().st_mtime >= text.stat().st_mtime
 
 
 async def make_if_missing(sound: Path) -> None:

@@ -18,7 +18,7 @@ from hardware.clock import SystemClock
 from provisioning.bench.control import is_running, listening
 from provisioning.bench.errors import BenchError
 from provisioning.bench.evidence import FleetChange
-from provisioning.bench.hub_api import HubApi, HubGone, Json
+from provisioning.bench.hub_api import HubApi, HubGoneError, Json
 from provisioning.bench.hub_site import USER
 from provisioning.bench.processes import check_tools
 from provisioning.bench.rig import Rig
@@ -104,7 +104,7 @@ class Showing:
     async def _keep_planned(self, bulletin: str) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            with suppress(HubGone):
+            with suppress(HubGoneError):
                 await self._plan(bulletin)
 
     async def _keep_checking(self) -> None:
