@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +17,7 @@ from typing import Any
 
 from contract.status import Reported
 from edge.core.state import Limits
-from edge.shell import commands
+from edge.shell import checking, commands
 from edge.shell.airing import Airing
 from edge.shell.config import ConfigErrors, EdgeConfig, load_config
 from edge.shell.download import Download
@@ -34,6 +35,7 @@ from edge.shell.telemetry import Telemetrist
 from hardware.board import Board, BoardError, find_board
 from hardware.devices import Devices, open_devices
 from hardware.machine import Machine
+from hardware.relay import RelayError
 
 log = logging.getLogger("edge")
 
@@ -49,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PermissionError as error:
         print(f"loaxa-edge: không có quyền ghi / no permission: {error.filename}", file=sys.stderr)  # noqa: T201
         return 2
+    except (OSError, sqlite3.OperationalError) as error:
+        print(f"loaxa-edge: không đọc được / cannot be read: {error}", file=sys.stderr)  # noqa: T201
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
     commands.add_parsers(verbs)
+    checking.add_parser(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--config", type=Path, default=Path("/etc/loaxa/edge.toml"))
         verb.add_argument("--state", type=Path, default=Path("/var/lib/loaxa"))
@@ -91,9 +97,13 @@ async def _serve(config: EdgeConfig, board: Board, state: Path, simulated: Path 
         asyncio.TaskGroup() as tasks,
     ):
         running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
-        await stop.wait()
-        for task in running:
-            task.cancel()
+        try:
+            await stop.wait()
+        finally:  # the sound ends now, whatever the others still wait for
+            with suppress(RelayError):
+                devices.amplifier.turn_off()
+            for task in running:
+                task.cancel()
 
 
 @asynccontextmanager
@@ -118,7 +128,9 @@ async def _jobs(
     fetcher = Fetcher(
         cache=cache,
         staging=state / "staging",
-        open_download=lambda: Download(config.hub.media_url, config.cluster, config.hub.password),
+        open_download=lambda: Download(
+            config.hub.media_url, config.cluster, config.hub.password, clock=clock
+        ),
         on_event=inbox.put,
     )
     outbox = Outbox(ledger, link)

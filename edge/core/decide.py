@@ -10,7 +10,7 @@ from contract.journal import Outcome, Reason
 from contract.model import Desired
 from contract.policy import planned_starts
 from edge.core.programme import Placing, Programme, first_owed_at, lay_out
-from edge.core.state import Closing, Cue, Decision, Limits, Occurrence, OpenItem, Snapshot
+from edge.core.state import Aired, Closing, Cue, Decision, Limits, Occurrence, OpenItem, Snapshot
 
 LOOK_AGAIN = timedelta(hours=1)
 IN_STEP = timedelta(milliseconds=100)
@@ -24,7 +24,7 @@ def decide(snapshot: Snapshot, limits: Limits) -> Decision:
     """
     close_open = _close_open(snapshot, limits)
     if close_open is not None:
-        snapshot = replace(snapshot, open=None)
+        snapshot = _without_open(snapshot, close_open)
     trusted = snapshot.trust.is_trusted
     programme = lay_out(snapshot, limits) if trusted else _nothing()
     closings = _closings(programme, snapshot, limits)
@@ -38,6 +38,16 @@ def decide(snapshot: Snapshot, limits: Limits) -> Decision:
         watermark=_watermark(programme, snapshot, limits, closings),
         waiting_for=tuple(one.bulletin.sha256 for one in programme.missing),
     )
+
+
+def _without_open(snapshot: Snapshot, closing: Closing) -> Snapshot:
+    """As it will be once the item on air is closed: it has its row, and is not to get another."""
+    item = snapshot.open
+    if item is None:
+        return snapshot
+    ended_at = max(item.begun_at, closing.ended_at or snapshot.now)
+    aired = Aired(begun_at=item.begun_at, ended_at=ended_at)
+    return replace(snapshot, open=None, closed={**snapshot.closed, item.key: aired})
 
 
 def _nothing() -> Programme:

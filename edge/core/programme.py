@@ -156,12 +156,18 @@ class _Layout:
         snapshot = self._snapshot
         if one.bulletin.sha256 not in snapshot.held:
             return Reason.NO_FILE
+        last_chance = min(max(begins_at, one.last_start_at), begins_at + one.duration)
         since = (
-            (snapshot.trusted_since, Reason.CLOCK_UNTRUSTED),
             (snapshot.booted_at, Reason.AGENT_DOWN),
+            (snapshot.trusted_since, Reason.CLOCK_UNTRUSTED),
             (snapshot.plan_accepted_at, Reason.PLAN_LATE),
         )
-        return next((why for at, why in since if at and at > begins_at), Reason.LATE_LIMIT)
+        # What alone would have been enough to miss it is named before what only made it late.
+        for moment in (last_chance, begins_at):
+            for at, why in since:
+                if at is not None and at > moment:
+                    return why
+        return Reason.LATE_LIMIT
 
 
 def _free_after(planned_at: datetime, aired: Iterable[Aired]) -> datetime:

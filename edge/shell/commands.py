@@ -26,6 +26,8 @@ from edge.shell.status_file import StatusFile
 from hardware.board import find_board
 from hardware.clock import SystemClock
 
+FARTHEST = timedelta(days=366)
+
 
 def add_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `status`, `explain` and `verify`."""
@@ -101,6 +103,15 @@ def _explain(options: argparse.Namespace) -> int:
     config = load_config(options.config)
     clock = SystemClock()
     at = parse_instant(options.at, clock.now())
+    if at is not None and abs(at - clock.now()) > FARTHEST:
+        sys.stderr.write(
+            say(
+                options.language,
+                f"loaxa-edge: {options.at!r} cách hôm nay hơn một năm\n",
+                f"loaxa-edge: {options.at!r} is more than a year away\n",
+            )
+        )
+        return 2
     if at is None:
         sys.stderr.write(
             say(
@@ -110,6 +121,11 @@ def _explain(options: argparse.Namespace) -> int:
             )
         )
         return 2
+    limits = Limits(warm_up_s=find_board(config.board).warm_up_s)
+    if not (options.state / "ledger.db").exists():  # a question must not make a ledger
+        blank = Snapshot(now=clock.now(), trust=clock.trust(), plan=None)
+        _print(*explain(blank, at, [], limits, options.language))
+        return 0
     ledger = Ledger(options.state / "ledger.db")
     try:
         rows = ledger.closed_since(min(at, clock.now()) - timedelta(hours=6))
@@ -129,7 +145,6 @@ def _explain(options: argparse.Namespace) -> int:
         )
     finally:
         ledger.close()
-    limits = Limits(warm_up_s=find_board(config.board).warm_up_s)
     _print(*explain(snapshot, at, rows, limits, options.language))
     return 0
 

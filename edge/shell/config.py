@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -59,16 +60,16 @@ def load_config(path: Path) -> EdgeConfig:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigErrors(path, [f"cannot be read: {error.strerror}"]) from error
+        raise ConfigErrors(path, [f"không đọc được / cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigErrors(path, [f"is no TOML: {error}"]) from error
-    problems = [
-        *_key_problems(raw, EdgeConfig, ""),
-        *_key_problems(_table(raw, "hub"), HubAddress, "hub."),
-    ]
-    problems += _value_problems(raw, EdgeConfig, "") + _value_problems(
-        _table(raw, "hub"), HubAddress, "hub."
-    )
+        raise ConfigErrors(path, [f"không phải TOML / is no TOML: {error}"]) from error
+    problems = _key_problems(raw, EdgeConfig, "") + _value_problems(raw, EdgeConfig, "")
+    hub = raw.get("hub")
+    if isinstance(hub, dict):
+        problems += _key_problems(hub, HubAddress, "hub.")
+        problems += _value_problems(hub, HubAddress, "hub.")
+    elif hub is not None:
+        problems.append("hub: phải là một bảng [hub] / must be a table [hub]")
     if problems:
         raise ConfigErrors(path, problems)
     config = msgspec.convert(raw, EdgeConfig)
@@ -77,20 +78,23 @@ def load_config(path: Path) -> EdgeConfig:
     return config
 
 
-def _table(raw: dict[str, Any], name: str) -> dict[str, Any]:
-    found = raw.get(name)
-    return found if isinstance(found, dict) else {}
-
-
 def _key_problems(raw: dict[str, Any], kind: type[Struct], where: str) -> list[str]:
     known = kind.__struct_fields__
-    problems = [f"{where}{name}: missing" for name in known if name not in raw]
+    problems = [f"{where}{name}: thiếu / missing" for name in known if name not in raw]
     for name in raw:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-            problems.append(f"{where}{name}: unknown key{hint}")
+            hint = f", có phải / did you mean {near[0]!r}?" if near else f"; {', '.join(known)}"
+            problems.append(f"{where}{name}: khoá lạ / unknown key{hint}")
     return problems
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _value_problems(raw: dict[str, Any], kind: type[Struct], where: str) -> list[str]:
@@ -102,13 +106,13 @@ def _value_problems(raw: dict[str, Any], kind: type[Struct], where: str) -> list
             try:
                 msgspec.convert(raw[field.name], field.type)
             except msgspec.ValidationError as error:
-                problems.append(f"{where}{field.name}: {error}")
+                problems.append(f"{where}{field.name}: sai kiểu / wrong type: {error}")
     return problems
 
 
 def _meaning_problems(config: EdgeConfig) -> list[str]:
     problems = [
-        f"{name}: {value!r} is no name; use a-z, 0-9 and hyphens"
+        f"{name}: {value!r}: chỉ dùng / use only a-z, 0-9, -"
         for name, value in (("commune", config.commune), ("cluster", config.cluster))
         if not is_name(value)
     ]
@@ -118,5 +122,9 @@ def _meaning_problems(config: EdgeConfig) -> list[str]:
         except NoteRefused as error:
             problems.append(f"hub.keys: {error}")
     if not config.hub.keys:
-        problems.append("hub.keys: empty; nobody could command this cluster")
+        problems.append("hub.keys: rỗng, không ai điều khiển được / empty, nobody could command")
+    if not 0 < config.hub.mqtt_port < 1 << 16:
+        problems.append(f"hub.mqtt_port: {config.hub.mqtt_port}: 1–65535")
+    if not _is_http(config.hub.media_url):
+        problems.append(f"hub.media_url: {config.hub.media_url!r}: http(s)://máy/host[:port]")
     return problems

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
+import socket
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from contract.ids import Sha256
+from contract.ports import Clock
 from edge.shell.sound_cache import CHUNK, hash_file
 
 CONNECT_S = 15.0
 SILENT_S = 60.0
-"""A connection that brings nothing for so long is given up (as radio automation does: 10 bytes a second over 60 s)."""
+"""A connection that brings nothing for so long is given up."""
+SLOWEST_BYTES_S = 10
+"""So is one that is slower than this over `SILENT_S` (as radio automation does)."""
 OK, PARTIAL = 200, 206
 
 
@@ -32,20 +37,37 @@ class Download:
         media_url: The hub's address for sounds.
         user: Name for HTTP Basic.
         password: Its password.
+        clock: Tells how slow the link is.
+        silent_s: Patience with a link that brings nothing, or next to nothing.
     """
 
-    def __init__(self, media_url: str, user: str, password: str) -> None:
+    def __init__(
+        self,
+        media_url: str,
+        user: str,
+        password: str,
+        *,
+        clock: Clock,
+        silent_s: float = SILENT_S,
+    ) -> None:
         self._url = urlsplit(media_url)
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {token}", "Accept-Encoding": "identity"}
         self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
         self._cancelled = threading.Event()
+        self._clock = clock
+        self._silent_s = silent_s
 
     def cancel(self) -> None:
-        """Ends it at the next piece, and at once where the network is what it waits for."""
+        """Ends it at the next piece, and at once where the network is what it waits for.
+
+        The connection is shut down, not closed: closing would wait for the thread that reads from it.
+        """
         self._cancelled.set()
-        if self._connection is not None:
-            self._connection.close()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def run(self, sha256: Sha256, size_bytes: int, staged: Path) -> None:
         """Brings the sound into `staged`, whole and verified.
@@ -57,7 +79,7 @@ class Download:
         try:
             if _size(staged) < size_bytes:
                 self._fetch(sha256, size_bytes, staged)
-        except (OSError, http.client.HTTPException, AttributeError) as error:
+        except (OSError, http.client.HTTPException) as error:
             raise DownloadError(str(error) or type(error).__name__) from error
         except WrongSound:
             staged.unlink(missing_ok=True)
@@ -76,14 +98,16 @@ class Download:
             raise DownloadError(f"the hub answered {response.status}")
         goes_on = response.status == PARTIAL
         have = have if goes_on else 0
+        pace = _Pace(self._clock, self._silent_s)
         with staged.open("ab" if goes_on else "wb") as file:
             while piece := response.read1(CHUNK):
-                if self._cancelled.is_set():
-                    raise DownloadError("cancelled")
+                self._heed_cancel()
+                pace.took(len(piece))
                 have += len(piece)
                 if have > size_bytes:
                     raise WrongSound(f"larger than the plan's {size_bytes} bytes")
                 file.write(piece)
+        self._heed_cancel()
         if have < size_bytes:
             raise DownloadError(f"cut off at {have} of {size_bytes} bytes")
 
@@ -91,14 +115,44 @@ class Download:
         secure = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         self._connection = kind(self._url.hostname or "", self._url.port, timeout=CONNECT_S)
+        self._heed_cancel()
         self._connection.connect()
-        if self._connection.sock is not None:
-            self._connection.sock.settimeout(SILENT_S)
+        self._socket = self._connection.sock
+        self._socket.settimeout(self._silent_s)
+        self._heed_cancel()
         range_header = {"Range": f"bytes={have}-"} if have else {}
         self._connection.request(
             "GET", f"{self._url.path}/media/{sha256}", headers=self._headers | range_header
         )
         return self._connection.getresponse()
+
+    def _heed_cancel(self) -> None:
+        if self._cancelled.is_set():
+            raise DownloadError("cancelled")
+
+
+class _Pace:
+    """Gives up on a link that drips."""
+
+    def __init__(self, clock: Clock, window_s: float) -> None:
+        self._clock = clock
+        self._window_s = window_s
+        self._since_ns = clock.mono_ns()
+        self._bytes = 0
+
+    def took(self, count: int) -> None:
+        """Counts what came.
+
+        Raises:
+            DownloadError: Too little has come in the last window.
+        """
+        self._bytes += count
+        now_ns = self._clock.mono_ns()
+        if now_ns - self._since_ns < self._window_s * 1e9:
+            return
+        if self._bytes < SLOWEST_BYTES_S * self._window_s:
+            raise DownloadError(f"only {self._bytes} bytes in {self._window_s:.0f} s")
+        self._since_ns, self._bytes = now_ns, 0
 
 
 def _size(path: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from contract.model import Bulletin
 from edge.shell.download import Download, DownloadError, WrongSound
 from edge.shell.inbox import SoundArrived, SoundRefused
 from edge.shell.sound_cache import SoundCache
+from edge.shell.waiting import comes
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ class Fetcher:
     def want(self, bulletins: tuple[Bulletin, ...]) -> None:
         """Says what is needed, soonest first; a download of something no longer needed ends."""
         self._wanted = bulletins
-        if self._current is not None and self._current[0] not in {b.sha256 for b in bulletins}:
+        wanted = {bulletin.sha256 for bulletin in bulletins}
+        self._failures = {sha: count for sha, count in self._failures.items() if sha in wanted}
+        if self._current is not None and self._current[0] not in wanted:
             self._current[1].cancel()
         self._poke.set()
 
@@ -94,6 +96,7 @@ class Fetcher:
 
     async def _fetch(self, bulletin: Bulletin) -> None:
         staged = self._staging / f"{bulletin.sha256}.part"
+        began_with = _size(staged)
         download = self._open_download()
         self._current = (bulletin.sha256, download)
         try:
@@ -101,12 +104,18 @@ class Fetcher:
         except asyncio.CancelledError:
             download.cancel()
             raise
+        except DownloadError:
+            if _size(staged) > began_with:  # a link that breaks often, but brings something
+                self._failures.pop(bulletin.sha256, None)
+            raise
         finally:
             self._current = None
         self._cache.adopt(staged, bulletin.sha256)
 
     async def _pause(self, bulletin: Bulletin, why: str) -> None:
         """Waits longer after each failure, with jitter; a new plan or a returning link ends the wait."""
+        if bulletin not in self._wanted:
+            return
         failures = self._failures.get(bulletin.sha256, 0)
         if failures == 0:
             log.warning("sound %s does not come (%s); trying again", bulletin.sha256[:12], why)
@@ -116,8 +125,7 @@ class Fetcher:
         ):
             return
         longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures, 10))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._poke.wait(), random.uniform(longest_s / 2, longest_s))  # noqa: S311 - jitter
+        await comes(self._poke, random.uniform(longest_s / 2, longest_s))  # noqa: S311 - jitter
 
     def _sweep(self) -> None:
         """Removes what was begun for plans that are gone."""
@@ -125,3 +133,7 @@ class Fetcher:
         for path in self._staging.glob("*.part"):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

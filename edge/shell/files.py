@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+KEPT = 9
+"""So many broken files of one name are kept; a later one takes the place of the last."""
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replaces a file: written beside it, brought to the card, renamed, and the rename brought to the card too."""
@@ -30,10 +33,7 @@ def set_aside(path: Path) -> Path | None:
     """Moves a broken file out of the way, keeping it as evidence; None when it is not there."""
     if not path.exists():
         return None
-    aside = next(
-        candidate
-        for number in range(1, 1000)
-        if not (candidate := path.with_name(f"{path.name}.broken-{number}")).exists()
-    )
+    candidates = [path.with_name(f"{path.name}.broken-{number}") for number in range(1, KEPT + 1)]
+    aside = next((one for one in candidates if not one.exists()), candidates[-1])
     path.replace(aside)
     return aside

@@ -45,11 +45,16 @@ class Ledger:
 
     Args:
         path: The file; its folder is made when missing.
+        patience_s: With another process that writes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._patience_s = patience_s
+        self._late_rows: list[tuple[object, ...]] = []
+        self._late_facts: dict[str, str | None] = {}
+        self._is_behind = False
         self._db = self._open_whole()
         self.epoch = self._fact("epoch") or self._new_epoch()
         self._acknowledged = int(self._fact("acknowledged") or 0)
@@ -62,18 +67,19 @@ class Ledger:
 
     def _open_whole(self) -> sqlite3.Connection:
         try:
-            return _open(self._path)
+            return _open(self._path, self._patience_s)
         except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
             aside = set_aside(self._path)
             for extra in ("-wal", "-shm"):
                 set_aside(self._path.with_name(self._path.name + extra))
             log.error("the ledger is broken (%s); set aside as %s, a new one starts", error, aside)
-            return _open(self._path)
+            return _open(self._path, self._patience_s)
 
     def _new_epoch(self) -> str:
         epoch = secrets.token_hex(4)
-        with self._writing():
-            self._set_fact("epoch", epoch)
+        self._save({"epoch": epoch})
         return epoch
 
     @contextmanager
@@ -82,12 +88,39 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full card ends it by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+
+    def _save(self, facts: dict[str, str | None], *rows: tuple[object, ...]) -> None:
+        """Brings facts and rows to the card, in one step with those that it has not taken so far.
+
+        A card that takes nothing (full, or failing) does not end the broadcast: what it should hold is kept in memory
+        and tried again with the next change. Until then no row of it is sent, so that a number never means two things.
+        """
+        self._late_facts.update(facts)
+        self._late_rows += rows
+        try:
+            with self._writing():
+                self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", self._late_rows)
+                for name, value in self._late_facts.items():
+                    self._set_fact(name, value)
+        except sqlite3.OperationalError as error:
+            if not self._is_behind:
+                log.error("the card takes no more (%s): journal rows wait in memory", error)
+            self._is_behind = True
+            return
+        if self._is_behind:
+            log.warning("the card takes journal rows again, %s waited", len(self._late_rows))
+        self._is_behind = False
+        self._late_facts.clear()
+        self._late_rows.clear()
 
     def _fact(self, name: str) -> str | None:
+        if name in self._late_facts:
+            return self._late_facts[name]
         found = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return str(found[0]) if found else None
 
@@ -105,8 +138,7 @@ class Ledger:
 
     def accept_version(self, version: int) -> None:
         """Remembers a plan version; it never falls."""
-        with self._writing():
-            self._set_fact("plan_version", str(max(version, self.accepted_version())))
+        self._save({"plan_version": str(max(version, self.accepted_version()))})
 
     def watermark(self) -> datetime | None:
         """Planned starts before this have their row."""
@@ -115,8 +147,7 @@ class Ledger:
 
     def set_watermark(self, at: datetime) -> None:
         """Moves the watermark."""
-        with self._writing():
-            self._set_fact("watermark", at.isoformat())
+        self._save({"watermark": at.isoformat()})
 
     def count(self, name: str) -> int:
         """A counter's value."""
@@ -124,9 +155,8 @@ class Ledger:
 
     def add(self, name: str, number: int) -> int:
         """Raises a counter; returns its new value."""
-        with self._writing():
-            total = self.count(name) + number
-            self._set_fact(f"count.{name}", str(total))
+        total = self.count(name) + number
+        self._save({f"count.{name}": str(total)})
         return total
 
     # The item on air
@@ -138,27 +168,19 @@ class Ledger:
 
     def set_open(self, item: OpenItem | None) -> None:
         """Remembers what is on air."""
-        with self._writing():
-            self._set_fact("open", msgspec.json.encode(item).decode() if item else None)
+        self._save({"open": msgspec.json.encode(item).decode() if item else None})
 
     def close_item(self, row: ItemRow) -> ItemRow:
         """Writes the row of the item on air and forgets that it is on air, in one step."""
-        with self._writing():
-            numbered = self._insert(row)
-            self._set_fact("open", None)
-        self._last = numbered.number
-        return numbered
+        return self._number_and_save(row, {"open": None})
 
     # The journal
 
     def append(self, row: Row) -> Row:
         """Writes a row under the next number; returns it with that number."""
-        with self._writing():
-            numbered = self._insert(row)
-        self._last = numbered.number
-        return numbered
+        return self._number_and_save(row, {})
 
-    def _insert(self, row: Row) -> Row:
+    def _number_and_save(self, row: Row, facts: dict[str, str | None]) -> Row:
         numbered = replace(row, number=self._last + 1)
         at = row.planned_at if isinstance(row, ItemRow) else row.at
         values = (
@@ -167,7 +189,8 @@ class Ledger:
             isinstance(row, ItemRow),
             msgspec.json.encode(numbered),
         )
-        self._db.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", values)
+        self._last = numbered.number
+        self._save(facts, values)
         return numbered
 
     def rows_waiting(self, *, max_bytes: int) -> list[JournalRow]:
@@ -185,13 +208,13 @@ class Ledger:
             rows.append(msgspec.json.decode(body, type=JournalRow))
         return rows
 
-    def acknowledge(self, epoch: str, up_to: int) -> None:
-        """The hub holds every row up to `up_to` of this epoch."""
+    def acknowledge(self, epoch: str, up_to: int) -> bool:
+        """The hub holds every row up to `up_to` of this epoch; whether that is more than before."""
         if epoch != self.epoch or up_to <= self._acknowledged or up_to > self._last:
-            return
-        with self._writing():
-            self._set_fact("acknowledged", str(up_to))
+            return False
+        self._save({"acknowledged": str(up_to)})
         self._acknowledged = up_to
+        return True
 
     def waiting(self) -> int:
         """Rows that the hub has not acknowledged."""
@@ -207,14 +230,17 @@ class Ledger:
     def prune(self, now: datetime) -> None:
         """Forgets acknowledged rows that are older than their time as evidence."""
         oldest = _utc(now - KEEP_ACKNOWLEDGED)
-        with self._writing():
-            self._db.execute(
-                "DELETE FROM journal WHERE number <= ? AND at < ?", (self._acknowledged, oldest)
-            )
+        try:
+            with self._writing():
+                self._db.execute(
+                    "DELETE FROM journal WHERE number <= ? AND at < ?", (self._acknowledged, oldest)
+                )
+        except sqlite3.OperationalError as error:
+            log.debug("old rows stay: %s", error)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+def _open(path: Path, patience_s: float) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
@@ -224,6 +250,13 @@ def _open(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is bad; one that is only locked, full or forbidden stays where it is."""
+    return not isinstance(error, sqlite3.OperationalError) or (
+        getattr(error, "sqlite_errorname", "") in ("SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
+    )
 
 
 def _check(db: sqlite3.Connection) -> None:

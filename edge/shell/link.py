@@ -16,6 +16,7 @@ from contract.status import BEAT_INTERVAL_S, Availability, Beat
 from contract.topics import Kind, cluster_topic, hub_state_topic
 from edge.shell.config import EdgeConfig
 from edge.shell.inbox import DesiredCame, JournalAckCame, LinkIsDown, LinkIsUp
+from edge.shell.waiting import honour_cancellation
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,15 @@ KEEP_ALIVE_S = 180
 USER_TIMEOUT_MS = 75_000
 """The kernel gives a connection up when what was sent is not acknowledged for so long: a half-open link is found by
 the beat, without a ping."""
-PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+PAUSES_S = (0.5, 1.0, 2.0, 4.0, 6.0)
+EAGER_TRIES = 140
+LONG_PAUSE_S = 45.0
+"""After an outage of up to ten minutes, which is at most so many tries, a cluster is back within ten seconds; after a
+longer one within a minute."""
 STABLE_S = 30.0
 PUBLISH_S = 20.0
-CONNECT_S = 15.0
+CONNECT_S = 10.0
+LEAVE_S = 2.0
 
 LinkEvent = LinkIsUp | LinkIsDown | DesiredCame | JournalAckCame
 
@@ -48,6 +54,7 @@ class HubLink:
         self._boot = boot
         self._on_event = on_event
         self._client: aiomqtt.Client | None = None
+        self._in_flight: set[asyncio.Task[None]] = set()
         self._beats = 0
         self._births = 0
 
@@ -69,15 +76,17 @@ class HubLink:
                 await self._live_once()
             except (aiomqtt.MqttError, OSError, ValueError) as error:
                 self._went_down(error, failures)
+            honour_cancellation()
             if loop.time() - began_s > STABLE_S:
                 failures = 0
-            longest_s = PAUSES_S[min(failures, len(PAUSES_S) - 1)]
+            await asyncio.sleep(pause_s(failures))
             failures += 1
-            await asyncio.sleep(random.uniform(longest_s / 2, longest_s))  # noqa: S311 - jitter
 
     def _went_down(self, error: Exception, failures: int) -> None:
         if self._client is not None:
             self._client = None
+            for sending in self._in_flight:  # nobody answers it any more
+                sending.cancel()
             log.warning("link down: %s", error)
             self._on_event(LinkIsDown())
         elif failures == 0:
@@ -95,19 +104,32 @@ class HubLink:
             self._care_for_socket(client)
             for kind in (Kind.DESIRED, Kind.JOURNAL_ACK):
                 await client.subscribe(self._topic(kind), qos=1)
+                honour_cancellation()
             await client.subscribe(hub_state_topic(self._config.commune), qos=1)
             birth = encode(Availability(online=True, pair=pair))
             await client.publish(self._topic(Kind.AVAILABILITY), birth, qos=1, retain=True)
+            honour_cancellation()
             self._client = client
             log.info("link up")
             self._on_event(LinkIsUp())
             beating = asyncio.create_task(self._beat(client), name="beat")
             try:
                 await self._listen(client)
+            except asyncio.CancelledError:
+                await self._take_leave(client, pair)
+                raise
             finally:
                 beating.cancel()
                 with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):
                     await beating
+
+    async def _take_leave(self, client: aiomqtt.Client, pair: str) -> None:
+        """An orderly stop is a death too; the broker keeps the will to itself then."""
+        self._client = None
+        death = encode(Availability(online=False, pair=pair))
+        with contextlib.suppress(aiomqtt.MqttError):
+            topic = self._topic(Kind.AVAILABILITY)
+            await client.publish(topic, death, qos=0, retain=True, timeout=LEAVE_S)
 
     def _open_client(self, pair: str) -> aiomqtt.Client:
         hub = self._config.hub
@@ -147,9 +169,10 @@ class HubLink:
         while True:
             await asyncio.sleep(BEAT_INTERVAL_S)
             self._beats += 1
-            await client.publish(
-                self._topic(Kind.BEAT), encode(Beat(b=self._boot, n=self._beats)), qos=0
-            )
+            beat = encode(Beat(b=self._boot, n=self._beats))
+            with contextlib.suppress(aiomqtt.MqttError):  # `_listen` hears when the link is gone
+                await client.publish(self._topic(Kind.BEAT), beat, qos=0)
+            honour_cancellation()
 
     async def publish(
         self, kind: Kind, payload: bytes, *, retain: bool = False, qos: int = 1
@@ -161,11 +184,35 @@ class HubLink:
         """
         if self._client is None:
             return False
-        try:
-            await self._client.publish(
+        sending = asyncio.create_task(
+            self._client.publish(
                 self._topic(kind), payload, qos=qos, retain=retain, timeout=PUBLISH_S
             )
-        except (aiomqtt.MqttError, OSError, ValueError) as error:
+        )
+        self._in_flight.add(sending)
+        try:
+            await asyncio.wait({sending})
+        finally:
+            self._in_flight.discard(sending)
+            sending.cancel()
+        return _was_sent(sending, kind)
+
+
+def _was_sent(sending: asyncio.Task[None], kind: Kind) -> bool:
+    if sending.cancelled():
+        return False
+    match sending.exception():
+        case None:
+            return True
+        case aiomqtt.MqttError() | OSError() | ValueError() as error:
             log.debug("%s not sent: %s", kind, error)
             return False
-        return True
+        case error:
+            raise error
+
+
+def pause_s(failures: int) -> float:
+    """How long to wait after a failure: longer each time, up to a minute, and not all clusters alike."""
+    eager_s = PAUSES_S[min(failures, len(PAUSES_S) - 1)]
+    longest_s = eager_s if failures < EAGER_TRIES else LONG_PAUSE_S
+    return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - jitter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from contract.codec import encode
@@ -11,6 +10,7 @@ from contract.journal import JournalBatch
 from contract.topics import Kind
 from edge.shell.ledger import Ledger
 from edge.shell.reporting import Publisher
+from edge.shell.waiting import comes
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,18 @@ class Outbox:
         self._answered = asyncio.Event()
 
     def poke(self) -> None:
-        """There are new rows, or the link is back."""
+        """There are new rows."""
+        self._poke.set()
+
+    def link_is_up(self) -> None:
+        """A new connection: what the last one was to answer is asked anew, at once."""
+        self._answered.set()
         self._poke.set()
 
     def acknowledged(self) -> None:
-        """The hub answered; the ledger knows what it holds."""
+        """The hub holds more than before; the ledger knows what."""
         self._answered.set()
+        self._poke.set()
 
     async def run(self) -> None:
         """Delivers for ever."""
@@ -57,11 +63,10 @@ class Outbox:
         while rows := self._ledger.rows_waiting(max_bytes=BATCH_BYTES):
             self._answered.clear()
             batch = JournalBatch(epoch=self._ledger.epoch, rows=tuple(rows))
-            if not await self._link.publish(Kind.JOURNAL, encode(batch)):
-                return
-            try:
-                await asyncio.wait_for(self._answered.wait(), patience_s)
-            except TimeoutError:
+            is_sent = await self._link.publish(Kind.JOURNAL, encode(batch))
+            if is_sent and await comes(self._answered, patience_s):
+                patience_s = ANSWER_S
+            else:
                 patience_s = min(LONGEST_ANSWER_S, patience_s * 2)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._poke.wait(), patience_s)
+                self._poke.clear()
+                await comes(self._poke, patience_s)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from contract.codec import Refused, open_signed
+from contract.codec import Refused
 from contract.ids import ClusterId, CommuneId
 from contract.model import Desired
 from contract.note import VerifierKey
 from edge.shell.files import set_aside, write_atomically
+from edge.shell.intake import read_plan
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class PlanStore:
         except OSError:
             return None
         try:
-            plan = open_signed(note, Desired, self._keys)
+            plan = read_plan(note, self._keys)
         except Refused as error:
             log.error(
                 "the stored plan does not hold (%s); set aside as %s", error, set_aside(self._path)

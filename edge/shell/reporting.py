@@ -17,11 +17,15 @@ from edge.core.state import OpenItem
 from edge.shell.airing import Airing
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
+from edge.shell.waiting import comes
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
 """At least so long between two reports; what changes meanwhile travels together."""
+
+AGAIN_S = 30.0
+"""A report that the link did not take is tried again after so long, or when something changes."""
 
 
 class Publisher(Protocol):
@@ -103,8 +107,10 @@ class Reporter:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if not await self._link.publish(Kind.REPORTED, encode(self._current), retain=True):
-                log.debug("report kept until the link is back")
+            while not await self._link.publish(Kind.REPORTED, encode(self._current), retain=True):
+                log.debug("report kept until the link takes it")
+                await comes(self._changed, AGAIN_S)
+                self._changed.clear()
             await asyncio.sleep(PAUSE_S)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -93,8 +94,12 @@ class Runner:
         p.airing.closed.update(
             closed_items(p.ledger.closed_since(now - timedelta(days=p.limits.lookback_days + 1)))
         )
-        self._use(p.plans.load())
+        plan = p.plans.load()
+        if plan is not None and plan.version > p.ledger.accepted_version():
+            p.ledger.accept_version(plan.version)  # the power went in between, or the ledger is new
+        self._use(plan)
         self._event(EventKind.BOOT, detail=p.reporter.software)
+        self._tell_damaged(p.cache.damaged_at_start)
 
     def _use(self, plan: Desired | None) -> None:
         self._plan = plan
@@ -120,10 +125,13 @@ class Runner:
         return decision
 
     def _fetch_again(self, damaged: frozenset[Sha256]) -> None:
-        for sha256 in damaged:
-            self._event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: damaged on the card")
+        self._tell_damaged(damaged)
         if damaged:
             self._p.fetcher.want(sounds_in_order_of_need(self._plan, self._p.clock.now()))
+
+    def _tell_damaged(self, damaged: Iterable[Sha256]) -> None:
+        for sha256 in damaged:
+            self._event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: damaged on the card")
 
     def _gather(self) -> Snapshot:
         p = self._p
@@ -165,6 +173,8 @@ class Runner:
         if last is None or decision.closings or decision.watermark - last >= SAVE_WATERMARK:
             self._p.ledger.set_watermark(decision.watermark)
             self._watermark = decision.watermark
+            if self._was_trusted:
+                self._p.ledger.prune(self._p.clock.now())
         oldest = self._p.clock.now() - timedelta(days=self._p.limits.lookback_days + 1)
         for key in [key for key in self._p.airing.closed if key[1] < oldest]:
             del self._p.airing.closed[key]
@@ -182,7 +192,9 @@ class Runner:
             ):
                 return
             try:
-                event = await asyncio.wait_for(self._p.inbox.get(), min(left_s, TICK_S))
+                # Not `wait_for`: in Python 3.11 it can forget that the task is to end.
+                async with asyncio.timeout(min(left_s, TICK_S)):
+                    event = await self._p.inbox.get()
             except TimeoutError:
                 continue
             self._take(event)
@@ -248,6 +260,7 @@ class Runner:
                 config.commune,
                 config.cluster,
                 p.ledger.accepted_version(),
+                self._plan.version if self._plan else 0,
             )
         except AlreadyHeld:
             return
@@ -256,7 +269,10 @@ class Runner:
             self._event(EventKind.PLAN_REFUSED, detail=str(error)[:200])
             log.warning("plan refused: %s", error)
             return
-        p.plans.save(note)
+        try:
+            p.plans.save(note)
+        except OSError as error:
+            log.error("plan %s is in force but not on the card: %s", plan.version, error)
         p.ledger.accept_version(plan.version)
         self._plan_accepted_at = p.clock.now()
         self._use(plan)
@@ -275,8 +291,9 @@ class Runner:
         except Refused as error:
             log.warning("journal acknowledgement refused: %s", error)
             return
-        if (ack.commune, ack.cluster) == (config.commune, config.cluster):
-            self._p.ledger.acknowledge(ack.epoch, ack.up_to)
+        is_ours = (ack.commune, ack.cluster) == (config.commune, config.cluster)
+        # An answer that brings nothing new is none: the rows would go to and fro without end.
+        if is_ours and self._p.ledger.acknowledge(ack.epoch, ack.up_to):
             self._p.outbox.acknowledged()
 
     def _link_changed(self, *, is_up: bool) -> None:
@@ -284,15 +301,17 @@ class Runner:
         if is_up:
             self._p.fetcher.link_is_up()
             self._p.reporter.link_is_up()
-            self._p.outbox.poke()
+            self._p.outbox.link_is_up()
 
     def _take_hardware(
         self, event: ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged
     ) -> None:
         match event:
             case ArresterChanged(ok=ok):
+                is_news = not ok or self._p.reporter.arrester_ok is not None
                 self._p.reporter.arrester_ok = ok
-                self._event(EventKind.ARRESTER_OK if ok else EventKind.ARRESTER_FAILED)
+                if is_news:  # that it is whole at a start goes without saying
+                    self._event(EventKind.ARRESTER_OK if ok else EventKind.ARRESTER_FAILED)
             case SurgeCounted(count=count):
                 self._p.reporter.surge_count = self._p.ledger.add("surges", count)
                 self._event(EventKind.SURGE, count=count)

@@ -28,13 +28,20 @@ class SoundCache:
     Args:
         folder: Where the sounds are.
         database: What was verified; may be lost without harm.
+
+    Attributes:
+        damaged_at_start: Sounds that were there but wrong when the cache was opened.
     """
 
     def __init__(self, folder: Path, database: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._db = _open(database)
-        self._held: frozenset[Sha256] = frozenset(self._verified())
+        stored = self._stored()
+        self._held: frozenset[Sha256] = frozenset(
+            sha256 for sha256, path in stored.items() if self._holds(sha256, path)
+        )
+        self.damaged_at_start: frozenset[Sha256] = frozenset(stored) - self._held
 
     def close(self) -> None:
         """Lets go of the database."""
@@ -48,41 +55,47 @@ class SoundCache:
         """Where a sound is, or will be."""
         return self._folder / f"{sha256}{SUFFIX}"
 
-    def _verified(self) -> list[Sha256]:
-        found = []
-        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            sha256 = Sha256(path.stem)
-            if is_sha256(sha256) and (
-                self._is_recorded(sha256, path) or self._hash_again(sha256, path)
-            ):
-                found.append(sha256)
-        return found
+    def _stored(self) -> dict[Sha256, Path]:
+        paths = sorted(self._folder.glob(f"*{SUFFIX}"))
+        return {Sha256(path.stem): path for path in paths if is_sha256(path.stem)}
+
+    def _holds(self, sha256: Sha256, path: Path) -> bool:
+        return self._is_recorded(sha256, path) or self._hash_again(sha256, path)
 
     def _is_recorded(self, sha256: Sha256, path: Path) -> bool:
         facts = path.stat()
-        row = self._db.execute(
-            "SELECT size, mtime_ns FROM sound WHERE sha256 = ?", (sha256,)
-        ).fetchone()
+        try:
+            row = self._db.execute(
+                "SELECT size, mtime_ns FROM sound WHERE sha256 = ?", (sha256,)
+            ).fetchone()
+        except sqlite3.Error:
+            return False
         return bool(row == (facts.st_size, facts.st_mtime_ns))
 
     def _hash_again(self, sha256: Sha256, path: Path) -> bool:
-        if hash_file(path) == sha256:
-            self._record(sha256, path)
-            return True
-        log.warning("sound %s is damaged; set aside as %s", sha256[:12], set_aside(path))
+        try:
+            if hash_file(path) == sha256:
+                self._record(sha256, path)
+                return True
+            log.warning("sound %s is damaged; set aside as %s", sha256[:12], set_aside(path))
+        except OSError as error:  # a bad sector must not end the agent
+            log.warning("sound %s cannot be read: %s", sha256[:12], error)
         return False
 
     def _record(self, sha256: Sha256, path: Path) -> None:
         facts = path.stat()
-        self._db.execute(
-            "INSERT OR REPLACE INTO sound VALUES (?, ?, ?, 0)",
-            (sha256, facts.st_size, facts.st_mtime_ns),
-        )
+        try:
+            self._db.execute(
+                "INSERT OR REPLACE INTO sound VALUES (?, ?, ?, 0)",
+                (sha256, facts.st_size, facts.st_mtime_ns),
+            )
+        except sqlite3.Error as error:
+            log.warning("sound %s will be verified again: %s", sha256[:12], error)
 
     def is_whole(self, sha256: Sha256) -> bool:
         """Looks once more, right before a sound is opened; a file that changed is hashed, a wrong one is dropped."""
         path = self.path(sha256)
-        if path.is_file() and (self._is_recorded(sha256, path) or self._hash_again(sha256, path)):
+        if path.is_file() and self._holds(sha256, path):
             return True
         self._held -= {sha256}
         return False
@@ -98,8 +111,8 @@ class SoundCache:
         self._held |= {sha256}
 
     def evict(self, keep: frozenset[Sha256], quota_bytes: int = QUOTA_BYTES) -> None:
-        """Removes what nobody needs, oldest first, until the rest fits."""
-        files = sorted(self._folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
+        """Removes what nobody needs and what was set aside, oldest first, until the rest fits."""
+        files = sorted(self._folder.glob(f"*{SUFFIX}*"), key=lambda path: path.stat().st_mtime_ns)
         total = sum(path.stat().st_size for path in files)
         for path in files:
             if total <= quota_bytes:

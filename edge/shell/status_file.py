@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.status import Reported
+
+log = logging.getLogger(__name__)
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -37,10 +40,13 @@ class StatusFile:
         ):
             return
         self._last = status
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(".new")
-        beside.write_bytes(msgspec.json.encode(status))
-        beside.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(msgspec.json.encode(status))
+            beside.replace(self._path)
+        except OSError as error:  # the broadcast goes on without its mirror
+            log.debug("status not written: %s", error)
 
     def read(self) -> Status | None:
         """The last status, or None when the agent has not written one."""

@@ -81,6 +81,8 @@ def test_a_cue_that_is_in_the_player_is_left_alone(scene: Any) -> None:
         ({"booted_at": 700}, Reason.AGENT_DOWN),
         ({"trusted_since": 700}, Reason.CLOCK_UNTRUSTED),
         ({"plan_accepted_at": 700}, Reason.PLAN_LATE),
+        ({"booted_at": 700, "trusted_since": 701}, Reason.AGENT_DOWN),
+        ({"booted_at": 10, "trusted_since": 700}, Reason.CLOCK_UNTRUSTED),
         ({}, Reason.LATE_LIMIT),
     ],
 )

@@ -1,0 +1,134 @@
+"""The agent as a process of its own, in a simulated cabinet."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+from msgspec.structs import replace
+
+from contract.codec import decode
+from contract.ids import Sha256
+from contract.status import Availability
+from contract.topics import Kind, cluster_topic
+from edge.shell.ledger import Ledger
+from edge.shell.status_file import StatusFile
+
+DURATION_S = 60
+
+
+@pytest.fixture(scope="session")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute of sound as the hub stores it: Opus in Matroska."""
+    path = tmp_path_factory.mktemp("tone") / "tone.mka"
+    source = f"sine=frequency=440:duration={DURATION_S}:sample_rate=48000"
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", source]
+    subprocess.run([*command, "-c:a", "libopus", "-b:a", "24k", str(path)], check=True)
+    return path
+
+
+@asynccontextmanager
+async def process(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", *command)
+    try:
+        yield child
+    finally:
+        with suppress(ProcessLookupError):
+            child.terminate()
+        await child.wait()
+
+
+def amplifier_levels(cabinet: Path) -> list[int]:
+    path = cabinet / "pins.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    facts = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [fact["level"] for fact in facts if fact.get("pin") == "amp"]
+
+
+@pytest.fixture
+async def cabinet(tmp_path: Path, eventually: Any) -> AsyncIterator[Path]:
+    folder = tmp_path / "cabinet"
+    folder.mkdir()
+    words = ["--dir", str(folder), "--cluster", "bl-01", "--warm-up-s", "0.2"]
+    async with process("hardware.simulated.cabinet", *words):
+        await eventually(lambda: any(one.is_socket() for one in folder.iterdir()))
+        yield folder
+
+
+@pytest.fixture
+def state(tmp_path: Path, papers: Any, tone: Path, system_clock: Any) -> Path:
+    """A card with a plan whose only item is on air now, and its sound."""
+    folder = tmp_path / "state"
+    (folder / "sounds").mkdir(parents=True)
+    sound = tone.read_bytes()
+    bulletin = replace(
+        papers.bulletin("tin", sound, DURATION_S),
+        sha256=Sha256(hashlib.sha256(sound).hexdigest()),
+    )
+    (folder / "sounds" / f"{bulletin.sha256}.mka").write_bytes(sound)
+    at = system_clock.now() - timedelta(seconds=1)
+    plan = papers.plan(1, (bulletin, papers.slot(bulletin, at)), issued_at=at)
+    (folder / "desired.note").write_bytes(papers.note(plan))
+    return folder
+
+
+@pytest.fixture
+def configured(tmp_path: Path, config: Any) -> Path:
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        f'commune = "{config.commune}"\ncluster = "{config.cluster}"\nboard = "cabinet-v1"\n'
+        f'[hub]\nmqtt_host = "127.0.0.1"\nmqtt_port = {config.hub.mqtt_port}\n'
+        f'media_url = "{config.hub.media_url}"\npassword = "x"\nkeys = ["{config.hub.keys[0]}"]\n'
+    )
+    return path
+
+
+@pytest.mark.broker
+@pytest.mark.sound
+async def test_an_orderly_stop_while_on_air_switches_the_amplifier_off_and_says_good_bye(
+    broker: Any, cabinet: Path, state: Path, configured: Path, config: Any, eventually: Any
+) -> None:
+    words = ["--config", str(configured), "--state", str(state), "--simulated", str(cabinet)]
+    status = StatusFile(state / "run" / "status.json")
+
+    def is_on_air() -> bool:
+        found = status.read()
+        return found is not None and found.reported.on_air is not None and found.link_up
+
+    async with process("edge.app", "run", *words) as agent:
+        await eventually(is_on_air)
+        assert amplifier_levels(cabinet)[-1] == 1
+        agent.terminate()
+        async with asyncio.timeout(20):
+            assert await agent.wait() == 0
+    await eventually(lambda: amplifier_levels(cabinet)[-1] == 0)
+    assert status.read() is None
+    ledger = Ledger(state / "ledger.db")
+    assert ledger.open_item() is not None, "the next start must know what was on air"
+    ledger.close()
+    async with aiomqtt.Client("127.0.0.1", config.hub.mqtt_port, identifier="hub") as hub:
+        await hub.subscribe(cluster_topic(config.commune, config.cluster, Kind.AVAILABILITY), qos=1)
+        async with asyncio.timeout(20):
+            message = await anext(aiter(hub.messages))
+    assert isinstance(message.payload, bytes)
+    assert not decode(message.payload, Availability).online
+    assert broker is not None
+
+
+async def test_without_its_cabinet_the_agent_ends_with_one_clear_failure(
+    tmp_path: Path, configured: Path
+) -> None:
+    words = ["--config", str(configured), "--state", str(tmp_path / "s")]
+    async with process("edge.app", "run", *words, "--simulated", str(tmp_path / "none")) as agent:
+        async with asyncio.timeout(20):
+            assert await agent.wait() == 1

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.ids import BulletinId, ClusterId, Sha256, SlotId
+from contract.journal import ItemRow, Outcome, Reason
+from contract.ports import ClockTrust
+from contract.status import OnAir, Reported
+from edge.app import main
+from edge.shell.commands import parse_instant
+from edge.shell.ledger import Ledger
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from hardware.clock import SystemClock
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def ask(tmp_path: Path, state: Path, config: Any, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """`loaxa-edge` with these words: exit code, answer, complaint."""
+    file = tmp_path / "edge.toml"
+    file.write_text(
+        f'commune = "{config.commune}"\ncluster = "{config.cluster}"\nboard = "cabinet-v1"\n'
+        f'[hub]\nmqtt_host = "h"\nmqtt_port = 1883\nmedia_url = "http://h"\npassword = "x"\n'
+        f'keys = ["{config.hub.keys[0]}"]\n'
+    )
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main([*words, "--config", str(file), "--state", str(state)])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return run
+
+
+def soon() -> datetime:
+    """Tomorrow at 17:00 local time: ahead of any moment at which this runs."""
+    day = SystemClock().now().astimezone(datetime.fromisoformat("2026-01-01T00:00+07:00").tzinfo)
+    return (day + timedelta(days=1)).replace(hour=17, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def lived_in(state: Path, papers: Any) -> Path:
+    """The state of a cluster that holds a plan, one of its two sounds, and a row of yesterday."""
+    state.mkdir()
+    at = soon()
+    held, missing = papers.bulletin("tin"), papers.bulletin("nhac")
+    plan = papers.plan(
+        7,
+        (held, papers.slot(held, at)),
+        (missing, papers.slot(missing, at + timedelta(minutes=10))),
+        issued_at=at - timedelta(days=3),
+    )
+    (state / "desired.note").write_bytes(papers.note(plan))
+    cache = SoundCache(state / "sounds", state / "cache.db")
+    (state / "x.part").write_bytes(papers.sound("tin"))
+    cache.adopt(state / "x.part", held.sha256)
+    cache.close()
+    ledger = Ledger(state / "ledger.db")
+    yesterday = at - timedelta(days=2)
+    ledger.set_watermark(yesterday)
+    ledger.append(
+        ItemRow(
+            number=1,
+            slot=SlotId("slot-cu"),
+            bulletin=BulletinId("cu"),
+            sha256=Sha256("0" * 64),
+            planned_at=yesterday,
+            outcome=Outcome.NOT_AIRED,
+            reason=Reason.NO_FILE,
+        )
+    )
+    ledger.close()
+    return state
+
+
+def report(at: datetime, **more: Any) -> Reported:
+    facts: dict[str, Any] = {
+        "desired_version": 7,
+        "cached": 1,
+        "missing": (Sha256("0" * 64),),
+        "relays": {"amp": True},
+        "arrester_ok": True,
+        "surge_count": 3,
+        "clock_trust": ClockTrust.RTC,
+        "journal_waiting": 4,
+        "on_air": OnAir(slot=SlotId("s"), bulletin=BulletinId("tin"), planned_at=at, started_at=at),
+    }
+    return Reported(at=at, boot="b", software="1", board="cabinet-v1", **(facts | more))
+
+
+# status
+
+
+def test_status_says_how_the_cluster_is(ask: Ask, state: Path) -> None:
+    StatusFile(state / "run" / "status.json").write(report(soon()), link_up=False)
+    code, said, _ = ask("status")
+    assert code == 0
+    assert said.splitlines() == [
+        "Đang phát: tin",
+        "Tăng âm: bật",
+        "Kết nối về xã: mất kết nối",
+        "Lịch phát số: 7",
+        "Tệp âm thanh: 1 đủ, 1 thiếu",
+        "đồng hồ theo RTC",
+        "Chống sét: tốt, 3 lần xung sét",
+        "Nhật ký chờ gửi: 4",
+    ]
+
+
+def test_status_in_english(ask: Ask, state: Path) -> None:
+    quiet = report(soon(), on_air=None, relays={}, arrester_ok=False)
+    StatusFile(state / "run" / "status.json").write(quiet, link_up=True)
+    _, said, _ = ask("status", "--english")
+    assert said.splitlines() == [
+        "On air: nothing",
+        "Amplifier: off",
+        "Link to the hub: up",
+        "Plan: 7",
+        "Sounds: 1 held, 1 missing",
+        "clock from the RTC",
+        "Surge arrester: FAILED, replace it, 3 surges",
+        "Journal rows waiting: 4",
+    ]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b'{"link_up": 1}'])
+@pytest.mark.parametrize(("more", "words"), [([], "chưa chạy"), (["--english"], "not running")])
+def test_status_without_an_agent_says_what_to_do(
+    ask: Ask, state: Path, content: bytes | None, more: list[str], words: str
+) -> None:
+    if content is not None:
+        (state / "run").mkdir(parents=True)
+        (state / "run" / "status.json").write_bytes(content)
+    code, said, _ = ask("status", *more)
+    assert code == 1
+    assert words in said
+    assert "systemctl start loaxa-edge" in said
+
+
+# explain
+
+
+def test_explain_says_what_will_sound_and_what_is_missing(ask: Ask, lived_in: Path) -> None:
+    at = soon()
+    code, said, _ = ask("explain", "--at", at.strftime("%Y-%m-%dT17:00:30"))
+    assert code == 0
+    assert said.splitlines()[0] == f"Lúc 17:00:30 ngày {at:%d/%m/%Y}, lịch số 7:"
+    assert "Phát: 17:00:00 «Bản tin tin» 17:00:00–17:01:00 (đúng lịch)" in said
+    assert "Tệp chưa tải về: 17:10:00 «Bản tin nhac»" in said
+    assert lived_in.exists()
+
+
+def test_explain_in_english_also_from_the_journal(ask: Ask, lived_in: Path) -> None:
+    past = soon() - timedelta(days=2)
+    _, said, _ = ask("explain", "--at", past.isoformat(), "--english")
+    assert "Journal: 17:00:00 «cu»: not aired, the sound file is not on the card" in said
+    assert lived_in.exists()
+
+
+def test_explain_before_the_agent_ever_ran_makes_nothing(ask: Ask, state: Path) -> None:
+    code, said, _ = ask("explain", "--at", "17:00", "--english")
+    assert (code, said) == (0, "The cluster has no plan yet.\n")
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("text", ["", "now", "25:00", "17h", "2026-11-24", "24/11/2026 17:00"])
+def test_a_time_that_is_none_is_one_line(ask: Ask, text: str) -> None:
+    code, said, complaint = ask("explain", "--at", text)
+    assert (code, said) == (2, "")
+    assert complaint == (
+        f"loaxa-edge: không hiểu giờ {text!r}; hãy viết 17:00 hoặc 2026-11-24T17:00\n"
+    )
+    assert "cannot read the time" in ask("explain", "--at", text, "--english")[2]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00", "9999-12-31T23:59:59", "1970-01-01T00:00"])
+def test_a_time_too_far_away_is_one_line(ask: Ask, lived_in: Path, text: str) -> None:
+    code, _, complaint = ask("explain", "--at", text, "--english")
+    assert code == 2
+    assert complaint == f"loaxa-edge: {text!r} is more than a year away\n"
+    assert lived_in.exists()
+
+
+def test_a_state_that_is_no_ledger_is_one_line(ask: Ask, state: Path) -> None:
+    (state / "ledger.db").mkdir(parents=True)
+    code, _, complaint = ask("explain", "--at", "17:00")
+    assert code == 2
+    assert complaint.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("17:00", "2026-11-24T17:00:00+07:00"),
+        ("17:00:05", "2026-11-24T17:00:05+07:00"),
+        ("2026-11-25T06:00", "2026-11-25T06:00:00+07:00"),
+        ("2026-11-25 06:00", "2026-11-25T06:00:00+07:00"),
+        ("2026-11-25T06:00Z", "2026-11-25T13:00:00+07:00"),
+        ("tomorrow", None),
+        ("2026-11-25", None),
+    ],
+)
+def test_an_instant_is_local_unless_it_says_otherwise(text: str, at: str | None) -> None:
+    """20:00 UTC on the 23rd is already the 24th in the commune."""
+    now = datetime.fromisoformat("2026-11-23T20:00:00+00:00")
+    assert parse_instant(text, now) == (datetime.fromisoformat(at) if at else None)
+
+
+# verify
+
+
+def test_verify_says_what_a_note_is(ask: Ask, tmp_path: Path, papers: Any) -> None:
+    note = tmp_path / "plan.note"
+    note.write_bytes(papers.note(papers.plan(7)))
+    code, said, _ = ask("verify", str(note))
+    assert code == 0
+    assert said.startswith("Hợp lệ, ký bởi hub-binh-lu: kind desired, commune binh-lu")
+    assert "version 7" in ask("verify", str(note), "--english")[1]
+    note.write_bytes(papers.ack("e1", 5, cluster=ClusterId("bl-09")))
+    assert "kind journal-ack, commune binh-lu, cluster bl-09" in ask("verify", str(note))[1]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"), [([], "KHÔNG hợp lệ"), (["--english"], "Does NOT hold")]
+)
+def test_verify_of_a_changed_note_says_so(
+    ask: Ask, tmp_path: Path, papers: Any, more: list[str], words: str
+) -> None:
+    note = tmp_path / "plan.note"
+    for raw in (papers.note(papers.plan(7)).replace(b"7", b"8"), b"", b"\xff"):
+        note.write_bytes(raw)
+        code, said, _ = ask("verify", str(note), *more)
+        assert code == 1
+        assert said.startswith(words)
+        assert said.count("\n") == 1
+
+
+def test_verify_of_no_file_is_one_line(ask: Ask, tmp_path: Path) -> None:
+    for path in (tmp_path / "none", tmp_path):
+        code, said, complaint = ask("verify", str(path))
+        assert (code, said) == (2, "")
+        assert complaint.startswith(f"loaxa-edge: {path}: ")
+        assert complaint.count("\n") == 1

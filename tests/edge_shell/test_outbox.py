@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.codec import decode
+from contract.journal import EventKind, EventRow, JournalBatch
+from contract.topics import Kind
+from edge.shell.ledger import Ledger
+from edge.shell.outbox import BATCH_BYTES, Outbox
+
+
+class Desk:
+    """A ledger and an outbox in front of a link that behaves."""
+
+    def __init__(self, folder: Path, wire: Any, at: Any) -> None:
+        self.ledger = Ledger(folder / "ledger.db")
+        self.wire = wire
+        self.outbox = Outbox(self.ledger, wire)
+        self._at = at
+
+    def surges(self, count: int, detail: str = "") -> None:
+        for _ in range(count):
+            self.ledger.append(
+                EventRow(number=1, event=EventKind.SURGE, at=self._at, detail=detail)
+            )
+        self.outbox.poke()
+
+    def answer(self, up_to: int, epoch: str = "") -> None:
+        if self.ledger.acknowledge(epoch or self.ledger.epoch, up_to):
+            self.outbox.acknowledged()
+
+    def batches(self) -> list[list[int]]:
+        found = [decode(one, JournalBatch) for one in self.wire.of(Kind.JOURNAL)]
+        assert {one.epoch for one in found} <= {self.ledger.epoch}
+        return [[row.number for row in one.rows] for one in found]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, wire: Any, papers: Any) -> Iterator[Desk]:
+    made = Desk(tmp_path, wire, papers.plan().issued_at)
+    yield made
+    made.ledger.close()
+
+
+async def test_rows_that_come_together_travel_together(
+    desk: Desk, running: Any, eventually: Any
+) -> None:
+    async with running(desk.outbox.run()):
+        desk.surges(3)
+        await eventually(desk.batches)
+    assert desk.batches() == [[1, 2, 3]]
+
+
+async def test_the_next_batch_waits_for_the_answer_to_the_last(
+    desk: Desk, running: Any, eventually: Any
+) -> None:
+    desk.surges(3, detail="x" * (BATCH_BYTES // 2))
+    async with running(desk.outbox.run()):
+        for number in (1, 2, 3):
+            await eventually(lambda number=number: len(desk.batches()) == number)
+            desk.answer(number)
+    assert desk.batches() == [[1], [2], [3]]
+    assert desk.ledger.waiting() == 0
+
+
+async def test_a_new_link_is_asked_at_once(desk: Desk, running: Any, eventually: Any) -> None:
+    async with running(desk.outbox.run()):
+        desk.surges(1)
+        await eventually(lambda: len(desk.batches()) == 1)
+        desk.outbox.link_is_up()  # the answer was lost with the old one
+        await eventually(lambda: len(desk.batches()) == 2)
+        desk.answer(1)
+    assert desk.batches() == [[1], [1]]
+
+
+async def test_a_link_that_takes_nothing_loses_nothing(
+    desk: Desk, running: Any, eventually: Any
+) -> None:
+    desk.wire.is_up = False
+    async with running(desk.outbox.run()):
+        desk.surges(1)
+        await eventually(lambda: desk.wire.tries == 1)
+        desk.surges(1)
+        await eventually(lambda: desk.wire.tries == 2)
+        desk.wire.is_up = True
+        desk.outbox.link_is_up()
+        await eventually(lambda: desk.batches() == [[1, 2]])
+
+
+@pytest.mark.parametrize(("up_to", "epoch"), [(0, ""), (2, "another"), (99, "")])
+async def test_an_answer_that_says_nothing_new_starts_no_ping_pong(
+    desk: Desk, running: Any, eventually: Any, up_to: int, epoch: str
+) -> None:
+    """A hub restored from an old backup answers each batch with a number from before."""
+    async with running(desk.outbox.run()):
+        desk.surges(2)
+        await eventually(desk.batches)
+        for _ in range(20):
+            desk.answer(up_to, epoch)
+            await asyncio.sleep(0)
+        desk.answer(2)
+        desk.surges(1)
+        await eventually(lambda: [3] in desk.batches())
+    assert desk.batches() == [[1, 2], [3]]
+
+
+async def test_an_answer_that_comes_as_the_outbox_is_stopped_does_not_keep_it(
+    desk: Desk, running: Any, eventually: Any
+) -> None:
+    for turns in range(5):
+        async with running(desk.outbox.run()):
+            desk.surges(1)
+            await eventually(lambda turns=turns: len(desk.batches()) == turns + 1)
+            await asyncio.sleep(0)
+            desk.outbox.acknowledged()
+            for _ in range(turns):
+                await asyncio.sleep(0)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from contract.codec import decode
+from contract.status import Reported, Telemetry
+from contract.topics import Kind
+from edge.shell.airing import Airing
+from edge.shell.ledger import Ledger
+from edge.shell.reporting import Reporter
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from edge.shell.telemetry import Telemetrist
+from hardware.machine import Machine
+
+
+class Desk:
+    """A reporter over an idle cluster."""
+
+    def __init__(self, folder: Path, wire: Any, clock: Any) -> None:
+        self.ledger = Ledger(folder / "ledger.db")
+        self.cache = SoundCache(folder / "sounds", folder / "cache.db")
+        self.status = StatusFile(folder / "run" / "status.json")
+        blank = Reported(at=clock.now(), boot="b", software="1", board="cabinet-v1")
+        self.reporter = Reporter(
+            clock=clock, link=wire, cache=self.cache, status_file=self.status, blank=blank
+        )
+        player: Any = None
+        self.airing = Airing(
+            clock=clock, player=player, amplifier=player, ledger=self.ledger, cache=self.cache
+        )
+
+    def report(self, plan: Any = None, *, waiting: int = 0) -> None:
+        self.reporter.report(plan, self.airing, waiting=waiting)
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.cache.close()
+
+
+async def test_only_news_is_sent(
+    tmp_path: Path, wire: Any, system_clock: Any, papers: Any, running: Any, eventually: Any
+) -> None:
+    desk = Desk(tmp_path, wire, system_clock)
+    desk.report()
+    sent = wire.of  # what the hub has
+    async with running(desk.reporter.run()):
+        await eventually(lambda: len(sent(Kind.REPORTED)) == 1)
+        desk.report(waiting=5)
+        desk.report()
+        bulletin = papers.bulletin("tin")
+        desk.report(papers.plan(2, (bulletin, papers.slot(bulletin))))
+        await eventually(lambda: len(sent(Kind.REPORTED)) == 2)
+    last = decode(sent(Kind.REPORTED)[-1], Reported)
+    assert (last.desired_version, last.missing, last.cached) == (2, (bulletin.sha256,), 0)
+    desk.close()
+
+
+async def test_a_report_that_was_not_taken_is_kept_for_the_link(
+    tmp_path: Path, wire: Any, system_clock: Any, running: Any, eventually: Any
+) -> None:
+    desk = Desk(tmp_path, wire, system_clock)
+    wire.is_up = False
+    async with running(desk.reporter.run()):
+        desk.reporter.link_is_up()
+        await eventually(lambda: wire.tries == 1)
+        wire.is_up = True
+        desk.reporter.link_is_up()
+        await eventually(lambda: len(wire.of(Kind.REPORTED)) == 1)
+    desk.close()
+
+
+async def test_a_status_that_cannot_be_written_ends_nothing(
+    tmp_path: Path, wire: Any, system_clock: Any
+) -> None:
+    (tmp_path / "run").write_text("a file where the folder should be")
+    desk = Desk(tmp_path, wire, system_clock)
+    desk.report()
+    assert desk.status.read() is None
+    desk.close()
+
+
+async def test_telemetry_holds_what_the_machine_says(
+    tmp_path: Path, wire: Any, system_clock: Any
+) -> None:
+    desk = Desk(tmp_path, wire, system_clock)
+    desk.ledger.add("surges", 4)
+    reading = Telemetrist(
+        clock=system_clock, machine=Machine(tmp_path), ledger=desk.ledger, link=wire
+    ).read()
+    assert isinstance(reading, Telemetry)
+    assert reading.surge_count == 4
+    assert reading.disk_free_mib > 0
+    desk.close()
+    await asyncio.sleep(0)

@@ -1,0 +1,649 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from contract.ids import ClusterId
+from contract.journal import EventKind, EventRow, ItemRow, Outcome, Reason
+from contract.model import Bulletin, Stop
+from contract.note import generate_key
+from contract.ports import ClockTrust
+from contract.status import Reported
+from edge.core.state import Limits
+from edge.shell.airing import Airing
+from edge.shell.config import EdgeConfig
+from edge.shell.download import Download
+from edge.shell.fetcher import Fetcher
+from edge.shell.inbox import DesiredCame, Inbox, JournalAckCame, LinkIsDown, LinkIsUp
+from edge.shell.ledger import Ledger
+from edge.shell.outbox import Outbox
+from edge.shell.plan_store import PlanStore
+from edge.shell.reporting import Reporter
+from edge.shell.runner import Parts, Runner
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
+from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Started
+from hardware.relay import RelayError
+
+FIVE = datetime.fromisoformat("2026-11-24T17:00:00+07:00")
+STEP_S = 0.1
+WARM_UP_S, MARGIN_S, HOLD_S = 2.0, 0.2, 0.5
+
+
+class StandingClock:
+    """Moves when it is told; the wall may step, the monotonic one never does."""
+
+    def __init__(self, at_s: float) -> None:
+        self.passed = timedelta()
+        self._began_at = (FIVE + timedelta(seconds=at_s)).astimezone(UTC)
+        self.known = ClockTrust.SYNCHRONISED
+
+    def now(self) -> datetime:
+        return self._began_at + self.passed
+
+    def mono_ns(self) -> int:
+        return 5_000_000_000_000 + self.passed // timedelta(microseconds=1) * 1000
+
+    def trust(self) -> ClockTrust:
+        return self.known
+
+    def step_wall(self, seconds: float) -> None:
+        self._began_at += timedelta(seconds=seconds)
+
+    @property
+    def at_s(self) -> float:
+        """Seconds from 17:00."""
+        return round((self.now() - FIVE).total_seconds(), 3)
+
+
+class Playing(Struct, kw_only=True):
+    """One item in the fake player."""
+
+    offset_ms: int
+    volume_pct: int
+    whole_ms: int
+    start_ns: int | None = None
+    sounds: bool = False
+
+
+class FakePlayer:
+    """Keeps to the instants it is given, on a clock that is told to move.
+
+    Attributes:
+        heard: (second, what) of each sound's begin, end and failure.
+        broken: Whether it fails whatever it is given.
+    """
+
+    def __init__(self, clock: StandingClock, durations_ms: dict[str, int]) -> None:
+        self._clock = clock
+        self._durations_ms = durations_ms
+        self.items: dict[str, Playing] = {}
+        self.heard: list[tuple[float, str]] = []
+        self.broken = False
+        self.on_event: Callable[[PlayerEvent], None]
+
+    async def prepare(self, item: str, path: str, *, offset_ms: int, volume_pct: int) -> None:
+        assert item not in self.items
+        whole_ms = self._durations_ms[Path(path).stem]
+        self.items[item] = Playing(offset_ms=offset_ms, volume_pct=volume_pct, whole_ms=whole_ms)
+        if self.broken:
+            self.fail()
+        else:
+            self.on_event(Prepared(item=item))
+
+    def start_at(self, item: str, mono_ns: int) -> None:
+        if item in self.items:
+            self.items[item].start_ns = mono_ns
+
+    def stop(self, item: str) -> None:
+        if (gone := self.items.pop(item, None)) and gone.sounds:
+            self.heard.append((self._clock.at_s, "stopped"))
+
+    def fail(self) -> None:
+        for item in list(self.items):
+            del self.items[item]
+            self.heard.append((self._clock.at_s, "failed"))
+            self.on_event(Failed(item=item, why="the worker has died"))
+
+    def tick(self) -> None:
+        now_ns = self._clock.mono_ns()
+        for name, item in list(self.items.items()):
+            if item.start_ns is None or now_ns < item.start_ns:
+                continue
+            if not item.sounds:
+                item.sounds = True
+                late_s = (now_ns - item.start_ns) / 1e9
+                began_s = round(self._clock.at_s - late_s, 3)
+                self.heard.append((began_s, f"from {item.offset_ms} ms at {item.volume_pct} %"))
+                self.on_event(Started(item=name, mono_ns=item.start_ns))
+            position_ms = item.offset_ms + (now_ns - item.start_ns) // 1_000_000
+            if position_ms >= item.whole_ms:
+                del self.items[name]
+                self.heard.append((self._clock.at_s, "heard out"))
+                self.on_event(HeardOut(item=name))
+            else:
+                self.on_event(Progress(item=name, position_ms=position_ms, level_db=-20.0))
+
+
+class FakeRelay:
+    """Notes when it was switched.
+
+    Attributes:
+        stuck: Whether its pin cannot be driven.
+    """
+
+    def __init__(self, clock: StandingClock) -> None:
+        self._clock = clock
+        self.switched: list[tuple[float, str]] = []
+        self.stuck = False
+
+    def _drive(self, word: str) -> None:
+        if self.stuck:
+            raise RelayError("relay amp (GPIO22): the pin is gone")
+        self.switched.append((self._clock.at_s, word))
+
+    def turn_on(self) -> None:
+        self._drive("on")
+
+    def turn_off(self) -> None:
+        self._drive("off")
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.switched) and self.switched[-1][1] == "on"
+
+
+class Cabinet:
+    """The loop with its real parts, between a fake player, a fake relay and a clock that is told to move."""
+
+    durations_ms: ClassVar[dict[str, int]] = {}
+    """What every player knows of every sound, also after a new start."""
+
+    def __init__(
+        self, state: Path, config: EdgeConfig, wire: Any, papers: Any, real_clock: Any, at_s: float
+    ) -> None:
+        self.papers = papers
+        self.state = state
+        self.wire = wire
+        self.media_url = "http://127.0.0.1:9"
+        self.clock = StandingClock(at_s)
+        self.player = FakePlayer(self.clock, self.durations_ms)
+        self.relay = FakeRelay(self.clock)
+        self.inbox = Inbox()
+        self.player.on_event = self.inbox.put
+        self.ledger = Ledger(state / "ledger.db")
+        self.cache = SoundCache(state / "sounds", state / "cache.db")
+        self.airing = Airing(
+            clock=self.clock,
+            player=self.player,
+            amplifier=self.relay,
+            ledger=self.ledger,
+            cache=self.cache,
+        )
+        self.fetcher = Fetcher(
+            cache=self.cache,
+            staging=state / "staging",
+            open_download=lambda: Download(self.media_url, "bl-01", "x", clock=real_clock),
+            on_event=self.inbox.put,
+        )
+        self.outbox = Outbox(self.ledger, wire)
+        self.status = StatusFile(state / "run" / "status.json")
+        blank = Reported(at=self.clock.now(), boot="b", software="1.2", board="cabinet-v1")
+        self.reporter = Reporter(
+            clock=self.clock, link=wire, cache=self.cache, status_file=self.status, blank=blank
+        )
+        self.runner = Runner(
+            Parts(
+                config=config,
+                clock=self.clock,
+                limits=Limits(warm_up_s=WARM_UP_S, hold_s=HOLD_S),
+                airing=self.airing,
+                ledger=self.ledger,
+                plans=PlanStore(
+                    state / "desired.note", config.verifier_keys(), config.commune, config.cluster
+                ),
+                cache=self.cache,
+                fetcher=self.fetcher,
+                outbox=self.outbox,
+                reporter=self.reporter,
+                inbox=self.inbox,
+            )
+        )
+
+    def close(self) -> None:
+        self.cache.close()
+        self.ledger.close()
+
+    def bulletin(
+        self, name: str = "tin", duration_s: float = 5.0, *, held: bool = True
+    ) -> Bulletin:
+        sound = self.papers.sound(name)
+        made: Bulletin = self.papers.bulletin(name, sound, duration_s)
+        self.durations_ms[made.sha256] = made.duration_ms
+        if held:
+            staged = self.state / "x.part"
+            staged.write_bytes(sound)
+            self.cache.adopt(staged, made.sha256)
+        return made
+
+    def send(self, version: int, *bulletins: Bulletin, **more: Any) -> bytes:
+        pairs = [(one, self.papers.slot(one)) for one in bulletins]
+        note: bytes = self.papers.note(self.papers.plan(version, *pairs, **more))
+        self.inbox.put(DesiredCame(note=note))
+        return note
+
+    async def settle(self) -> None:
+        """Lets the loop take what is in its inbox."""
+        for _ in range(12):
+            await asyncio.sleep(0)
+
+    async def tell(self, *events: Any) -> None:
+        for event in events:
+            self.inbox.put(event)
+            await self.settle()
+
+    async def pass_to(self, at_s: float) -> None:
+        """Lets time pass, in small steps."""
+        while self.clock.at_s < at_s:
+            self.clock.passed += timedelta(seconds=STEP_S)
+            self.player.tick()
+            await self.tell(ClockChanged())
+
+    def rows(self) -> list[ItemRow]:
+        return self.ledger.closed_since(FIVE - timedelta(days=30))
+
+    def events(self, kind: EventKind) -> list[str]:
+        rows = self.ledger.rows_waiting(max_bytes=10**9)
+        return [row.detail for row in rows if isinstance(row, EventRow) and row.event is kind]
+
+    @property
+    def version(self) -> int:
+        """The plan in force, as the cluster reports it."""
+        found = self.status.read()
+        return found.reported.desired_version if found else 0
+
+
+@pytest.fixture
+def open_cabinet(
+    tmp_path: Path, config: EdgeConfig, wire: Any, papers: Any, system_clock: Any, running: Any
+) -> Any:
+    @asynccontextmanager
+    async def start(at_s: float = -30.0) -> AsyncIterator[Cabinet]:
+        cabinet = Cabinet(tmp_path, config, wire, papers, system_clock, at_s)
+        try:
+            async with running(cabinet.runner.run()):
+                await cabinet.settle()
+                yield cabinet
+        finally:
+            cabinet.close()
+
+    return start
+
+
+@pytest.fixture
+async def cabinet(open_cabinet: Any) -> AsyncIterator[Cabinet]:
+    async with open_cabinet() as made:
+        yield made
+
+
+# What sounds
+
+
+async def test_an_item_sounds_at_its_instant_behind_a_warm_amplifier(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(8)
+    assert cabinet.player.heard == [(0, "from 0 ms at 80 %"), (5, "heard out")]
+    (on_s, on), (off_s, off) = cabinet.relay.switched
+    assert (on, off) == ("on", "off")
+    assert -WARM_UP_S - 2 * MARGIN_S <= on_s <= -WARM_UP_S - MARGIN_S + STEP_S
+    assert 5 + HOLD_S <= off_s <= 5 + HOLD_S + 2 * STEP_S
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason, row.level_db) == (Outcome.COMPLETED, Reason.PLANNED, -20.0)
+    assert (row.started_at, row.ended_at) == (FIVE, FIVE + timedelta(seconds=5))
+    assert (row.planned_at, row.interruptions, row.bulletin_at_ms) == (FIVE, (), 0)
+
+
+async def test_a_plan_that_comes_late_is_joined_in_step(cabinet: Cabinet) -> None:
+    await cabinet.pass_to(1)
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await cabinet.pass_to(12)
+    (began_s, what), (_, end) = cabinet.player.heard
+    assert what == f"from {round(began_s * 1000)} ms at 80 %"
+    assert end == "heard out"
+    assert cabinet.relay.switched[0][0] <= began_s - WARM_UP_S
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.JOINED_LATE)
+
+
+async def test_a_player_that_dies_mid_item_is_rejoined_in_step(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await cabinet.pass_to(4)
+    cabinet.player.fail()
+    await cabinet.pass_to(12)
+    (_, _), (died_s, died), (again_s, again), (end_s, end) = cabinet.player.heard
+    assert (died, end, end_s) == ("failed", "heard out", 10)
+    assert died_s < again_s < died_s + 2
+    assert again == f"from {round(again_s * 1000)} ms at 80 %"
+    assert [word for _, word in cabinet.relay.switched] == ["on", "off"]
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.PLAYER_FAILED)
+    assert len(row.interruptions) == 1
+    assert cabinet.events(EventKind.PLAYER_RESTARTED) == ["the worker has died"]
+
+
+async def test_a_player_that_never_works_is_given_up_and_the_amplifier_goes_off(
+    cabinet: Cabinet,
+) -> None:
+    cabinet.player.broken = True
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(8)
+    assert cabinet.player.heard == [(one, "failed") for one, _ in cabinet.player.heard]
+    assert len(cabinet.player.heard) == Limits().player_failures
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.PLAYER_FAILED)
+    assert not cabinet.relay.is_on
+
+
+async def test_an_item_that_is_never_heard_out_does_not_hold_the_amplifier(
+    cabinet: Cabinet,
+) -> None:
+    bulletin = cabinet.bulletin()
+    cabinet.durations_ms[bulletin.sha256] = 10**9  # the player never comes to an end
+    cabinet.send(1, bulletin)
+    await cabinet.pass_to(5 + Limits().heard_out_grace_s + 2)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.PLAYER_FAILED)
+    assert not cabinet.relay.is_on
+    assert cabinet.player.items == {}
+
+
+async def test_a_stop_silences_at_once(cabinet: Cabinet) -> None:
+    bulletin = cabinet.bulletin(duration_s=60)
+    cabinet.send(1, bulletin)
+    await cabinet.pass_to(3)
+    slot = cabinet.papers.slot(bulletin)
+    cabinet.send(2, bulletin, stops=(Stop(slot=slot.id, planned_at=FIVE),))
+    await cabinet.pass_to(5)
+    stopped_s, what = cabinet.player.heard[-1]
+    assert what == "stopped"
+    assert 3 <= stopped_s <= 3 + STEP_S
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.STOPPED)
+    assert not cabinet.relay.is_on
+
+
+async def test_a_damaged_sound_is_not_played_but_fetched_again_and_joined(
+    cabinet: Cabinet, media: Any, running: Any, eventually: Any
+) -> None:
+    bulletin = cabinet.bulletin(duration_s=60)
+    media.offer(cabinet.papers.sound("tin"))
+    cabinet.media_url = media.url
+    cabinet.cache.path(bulletin.sha256).write_bytes(b"rotten")
+    cabinet.send(1, bulletin)
+    async with running(cabinet.fetcher.run()):
+        await cabinet.pass_to(-4)
+        assert cabinet.player.heard == []
+        await eventually(lambda: bulletin.sha256 in cabinet.cache.held())
+        await cabinet.pass_to(62)
+    assert cabinet.events(EventKind.SOUND_REFUSED) == [
+        f"{bulletin.sha256[:12]}: damaged on the card"
+    ]
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+    (row,) = cabinet.rows()
+    assert row.outcome is Outcome.COMPLETED
+
+
+async def test_a_sound_that_never_came_is_told_as_missing(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(held=False))
+    await cabinet.pass_to(7)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.NO_FILE)
+    assert cabinet.relay.switched == []
+
+
+async def test_with_an_untrusted_clock_nothing_timed_sounds(cabinet: Cabinet) -> None:
+    cabinet.clock.known = ClockTrust.LAST_SAVED
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(10)
+    assert (cabinet.player.heard, cabinet.relay.switched, cabinet.rows()) == ([], [], [])
+    status = cabinet.status.read()
+    assert status is not None
+    assert "clock_untrusted" in status.reported.faults
+
+
+async def test_a_step_of_the_wall_clock_does_not_disturb_what_sounds(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await cabinet.pass_to(4)
+    cabinet.clock.step_wall(-2)
+    await cabinet.pass_to(9)
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+    assert cabinet.events(EventKind.CLOCK_STEPPED) == ["-2.0 s"]
+    assert len(cabinet.rows()) == 1
+
+
+async def test_a_relay_that_cannot_be_driven_is_tried_again(cabinet: Cabinet) -> None:
+    cabinet.relay.stuck = True
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(-1)
+    cabinet.relay.stuck = False
+    await cabinet.pass_to(4)
+    assert cabinet.relay.is_on
+    cabinet.relay.stuck = True
+    await cabinet.pass_to(6)
+    assert cabinet.relay.is_on
+    cabinet.relay.stuck = False
+    await cabinet.pass_to(7)
+    assert not cabinet.relay.is_on
+
+
+# Over a new start
+
+
+async def test_an_agent_that_was_killed_rejoins_and_the_gap_is_told(open_cabinet: Any) -> None:
+    async with open_cabinet() as cabinet:
+        bulletin = cabinet.bulletin(duration_s=30)
+        cabinet.send(1, bulletin)
+        await cabinet.pass_to(5)
+    async with open_cabinet(at_s=10) as cabinet:
+        await cabinet.pass_to(32)
+        (again_s, again), _ = cabinet.player.heard
+        assert again == f"from {round(again_s * 1000)} ms at 80 %"
+        (row,) = cabinet.rows()
+        assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.AGENT_DOWN)
+        assert (row.started_at, len(row.interruptions)) == (FIVE, 1)
+
+
+async def test_what_was_aired_is_not_aired_again_after_a_new_start(open_cabinet: Any) -> None:
+    async with open_cabinet() as cabinet:
+        cabinet.send(1, cabinet.bulletin())
+        await cabinet.pass_to(8)
+    async with open_cabinet(at_s=9) as cabinet:
+        await cabinet.pass_to(20)
+        assert cabinet.player.heard == []
+        assert len(cabinet.rows()) == 1
+
+
+# Plans
+
+
+async def test_a_good_plan_is_in_force_also_after_a_new_start(open_cabinet: Any) -> None:
+    async with open_cabinet() as cabinet:
+        cabinet.send(3)
+        await cabinet.settle()
+        assert cabinet.version == 3
+        assert cabinet.events(EventKind.PLAN_ACCEPTED) == ["version 3"]
+    async with open_cabinet() as cabinet:
+        assert cabinet.version == 3
+
+
+BAD: dict[str, Callable[[Any], bytes]] = {
+    "older": lambda p: p.note(p.plan(2)),
+    "of a stranger": lambda p: type(p)(generate_key("stranger")).note(p.plan(9)),
+    "another cluster": lambda p: p.note(p.plan(9, cluster=ClusterId("bl-02"))),
+    "unreadable": lambda p: b"\xff" * 100,
+    "oversized": lambda p: b"x" * 300_000,
+    "unsigned": lambda p: msgspec.json.encode(p.plan(9)),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+async def test_a_bad_plan_is_counted_and_journalled_and_the_old_one_stays(
+    open_cabinet: Any, papers: Any, case: str
+) -> None:
+    async with open_cabinet() as cabinet:
+        bulletin = cabinet.bulletin()
+        cabinet.send(3, bulletin)
+        await cabinet.settle()
+        await cabinet.tell(DesiredCame(note=BAD[case](papers)))
+        assert cabinet.version == 3
+        assert len(cabinet.events(EventKind.PLAN_REFUSED)) == 1
+        status = cabinet.status.read()
+        assert status is not None
+        assert status.reported.refused == 1
+    async with open_cabinet(at_s=-20) as cabinet:
+        assert cabinet.version == 3
+        await cabinet.pass_to(6)
+        assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+
+
+async def test_the_plan_in_force_may_come_any_number_of_times(cabinet: Cabinet) -> None:
+    for _ in range(3):
+        cabinet.send(3)
+        await cabinet.settle()
+    assert cabinet.events(EventKind.PLAN_ACCEPTED) == ["version 3"]
+    assert cabinet.events(EventKind.PLAN_REFUSED) == []
+
+
+async def test_a_damaged_plan_file_is_set_aside_and_the_broker_brings_it_again(
+    open_cabinet: Any,
+) -> None:
+    async with open_cabinet() as cabinet:
+        note = cabinet.send(3)
+        await cabinet.settle()
+    (cabinet.state / "desired.note").write_bytes(note[:-30])
+    async with open_cabinet() as cabinet:
+        assert cabinet.version == 0
+        await cabinet.tell(DesiredCame(note=note))
+        assert cabinet.version == 3
+    assert (cabinet.state / "desired.note.broken-1").exists()
+
+
+async def test_a_lost_ledger_does_not_let_an_old_plan_in(open_cabinet: Any, papers: Any) -> None:
+    async with open_cabinet() as cabinet:
+        cabinet.send(7)
+        await cabinet.settle()
+    (cabinet.state / "ledger.db").write_bytes(b"broken" * 1000)
+    async with open_cabinet() as cabinet:
+        await cabinet.tell(DesiredCame(note=papers.note(papers.plan(6))))
+        assert cabinet.version == 7
+        assert len(cabinet.events(EventKind.PLAN_REFUSED)) == 1
+
+
+async def test_a_plan_that_the_card_does_not_take_is_in_force_all_the_same(
+    open_cabinet: Any, tmp_path: Path
+) -> None:
+    async with open_cabinet() as cabinet:
+        (tmp_path / "desired.note.new").mkdir()  # writing it fails, as on a full card
+        note = cabinet.send(3, cabinet.bulletin())
+        await cabinet.pass_to(7)
+        assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+    (tmp_path / "desired.note.new").rmdir()
+    async with open_cabinet(at_s=10) as cabinet:
+        assert cabinet.version == 0
+        await cabinet.tell(DesiredCame(note=note))
+        assert cabinet.version == 3
+
+
+async def test_a_full_card_does_not_end_the_broadcast(open_cabinet: Any) -> None:
+    async with open_cabinet() as cabinet:
+        db = cabinet.ledger._db
+        cabinet.send(1, cabinet.bulletin())
+        await cabinet.settle()
+        for _ in range(30):
+            await cabinet.tell(DesiredCame(note=b"x"))
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count={pages}")
+        for _ in range(100):
+            await cabinet.tell(DesiredCame(note=b"x"))
+        assert len(cabinet.events(EventKind.PLAN_REFUSED)) < 130
+        await cabinet.pass_to(7)
+        assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+        assert not cabinet.relay.is_on
+        db.execute("PRAGMA max_page_count=100000")
+        await cabinet.tell(SurgeCounted(count=1))
+        assert len(cabinet.events(EventKind.PLAN_REFUSED)) == 130
+        assert len(cabinet.rows()) == 1
+
+
+# What else comes
+
+
+async def test_what_the_cabinet_notices_is_journalled_and_counted(open_cabinet: Any) -> None:
+    async with open_cabinet() as cabinet:
+        await cabinet.tell(SurgeCounted(count=2), ArresterChanged(ok=False))
+        await cabinet.tell(RelayGuardTripped(relay="amp", why="on for 18000 s"))
+        assert cabinet.events(EventKind.RELAY_GUARD) == ["amp: on for 18000 s"]
+        status = cabinet.status.read()
+        assert status is not None
+        assert (status.reported.surge_count, status.reported.arrester_ok) == (2, False)
+        assert "arrester_failed" in status.reported.faults
+        await cabinet.tell(ArresterChanged(ok=True), SurgeCounted(count=1))
+    async with open_cabinet() as cabinet:
+        assert cabinet.ledger.count("surges") == 3
+        assert cabinet.events(EventKind.BOOT) == ["1.2", "1.2"]
+
+
+async def test_only_the_hubs_answer_moves_the_journal_on(cabinet: Cabinet) -> None:
+    papers, epoch = cabinet.papers, cabinet.ledger.epoch
+    await cabinet.tell(SurgeCounted(count=1))
+    waiting = cabinet.ledger.waiting()
+    stranger = type(papers)(generate_key("stranger"))
+    for note in (
+        b"x",
+        stranger.ack(epoch, 1),
+        papers.ack("another", 1),
+        papers.ack(epoch, 1, cluster=ClusterId("bl-02")),
+        papers.ack(epoch, 999),
+    ):
+        await cabinet.tell(JournalAckCame(note=note))
+        assert cabinet.ledger.waiting() == waiting
+    await cabinet.tell(JournalAckCame(note=papers.ack(epoch, waiting)))
+    assert cabinet.ledger.waiting() == 0
+
+
+async def test_a_hub_that_always_answers_from_before_gets_no_ping_pong(
+    cabinet: Cabinet, running: Any, eventually: Any
+) -> None:
+    old = cabinet.papers.ack(cabinet.ledger.epoch, 0)
+    async with running(cabinet.outbox.run()):
+        await eventually(lambda: cabinet.wire.of("journal"))
+        for _ in range(20):
+            await cabinet.tell(JournalAckCame(note=old))
+    assert len(cabinet.wire.of("journal")) == 1
+
+
+async def test_the_status_follows_the_link(cabinet: Cabinet) -> None:
+    for event, is_up in ((LinkIsUp(), True), (LinkIsDown(), False)):
+        await cabinet.tell(event)
+        status = cabinet.status.read()
+        assert status is not None
+        assert status.link_up is is_up
+
+
+async def test_an_event_that_comes_as_the_loop_is_stopped_does_not_keep_it(
+    open_cabinet: Any,
+) -> None:
+    for turns in range(8):
+        async with open_cabinet() as cabinet:
+            cabinet.inbox.put(ClockChanged())
+            for _ in range(turns):
+                await asyncio.sleep(0)

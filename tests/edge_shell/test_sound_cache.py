@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from contract.ids import Sha256
+from edge.shell.files import KEPT, set_aside
+from edge.shell.sound_cache import SoundCache
+
+
+def name_of(sound: bytes) -> Sha256:
+    return Sha256(hashlib.sha256(sound).hexdigest())
+
+
+class Card:
+    """A folder with sounds, and the cache that is opened on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.caches: list[SoundCache] = []
+
+    def open(self) -> SoundCache:
+        self.caches.append(SoundCache(self.folder / "sounds", self.folder / "cache.db"))
+        return self.caches[-1]
+
+    def put(self, cache: SoundCache, sound: bytes) -> Sha256:
+        staged = self.folder / "staged.part"
+        staged.write_bytes(sound)
+        cache.adopt(staged, name_of(sound))
+        return name_of(sound)
+
+    def damage(self, path: Path) -> None:
+        """Changes the file, and its time with it."""
+        raw = bytearray(path.read_bytes())
+        raw[0] ^= 1
+        path.write_bytes(raw)
+        os.utime(path, ns=(1, 1))
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return Card(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _close(card: Card) -> object:
+    yield
+    for cache in card.caches:
+        cache.close()
+
+
+def test_an_adopted_sound_is_held_also_after_a_new_start(card: Card) -> None:
+    sha256 = card.put(card.open(), b"tin")
+    again = card.open()
+    assert again.held() == {sha256}
+    assert again.is_whole(sha256)
+    assert again.path(sha256).read_bytes() == b"tin"
+
+
+@pytest.mark.parametrize("database", ["lost", "broken"])
+def test_the_database_of_what_was_verified_may_be_lost(card: Card, database: str) -> None:
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    cache.close()
+    (card.folder / "cache.db").unlink()
+    if database == "broken":
+        (card.folder / "cache.db").write_bytes(b"no database at all" * 300)
+    assert card.open().held() == {sha256}
+
+
+def test_a_damaged_sound_is_never_held_again(card: Card) -> None:
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    card.damage(cache.path(sha256))
+    assert sha256 in cache.held(), "not looked at yet"
+    assert not cache.is_whole(sha256)
+    assert sha256 not in cache.held()
+    card.damage(card.open().path(card.put(cache, b"tin")))
+    assert card.open().held() == frozenset()
+
+
+def test_a_sound_that_vanished_is_not_whole(card: Card) -> None:
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    cache.path(sha256).unlink()
+    assert not cache.is_whole(sha256)
+    assert cache.held() == frozenset()
+
+
+def test_a_file_under_a_foreign_name_is_no_sound(card: Card) -> None:
+    cache = card.open()
+    (card.folder / "sounds" / "readme.mka").write_bytes(b"x")
+    (card.folder / "sounds" / f"{'A' * 64}.mka").write_bytes(b"x")
+    assert card.open().held() == cache.held() == frozenset()
+
+
+def test_a_sound_that_cannot_be_read_ends_nothing(card: Card) -> None:
+    cache = card.open()
+    sha256 = name_of(b"tin")
+    cache.path(sha256).mkdir()  # reading it fails, as on a bad sector
+    assert card.open().held() == frozenset()
+    assert not cache.is_whole(sha256)
+
+
+def test_a_database_that_takes_nothing_ends_nothing(card: Card) -> None:
+    cache = card.open()
+    cache._db.execute("PRAGMA query_only=ON")
+    sha256 = card.put(cache, b"tin")
+    assert cache.held() == {sha256}
+    assert cache.is_whole(sha256)
+
+
+def test_what_nobody_needs_goes_oldest_first(card: Card) -> None:
+    cache = card.open()
+    names = [card.put(cache, bytes([number]) * 100) for number in range(5)]
+    for age, sha256 in enumerate(names):
+        os.utime(cache.path(sha256), ns=(age, age))
+    cache.evict(frozenset(names[:1]), quota_bytes=300)
+    assert cache.held() == {names[0], names[3], names[4]}
+    cache.evict(frozenset(names), quota_bytes=0)
+    assert len(cache.held()) == 3, "what is needed stays, whatever the quota"
+
+
+def test_what_was_set_aside_makes_room_too(card: Card) -> None:
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    card.damage(cache.path(sha256))
+    assert not cache.is_whole(sha256)
+    assert [path.name for path in (card.folder / "sounds").iterdir()] == [f"{sha256}.mka.broken-1"]
+    cache.evict(frozenset({sha256}), quota_bytes=0)
+    assert list((card.folder / "sounds").iterdir()) == []
+
+
+def test_broken_files_are_kept_as_evidence_but_not_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "plan"
+    for number in range(KEPT + 3):
+        path.write_text(str(number))
+        assert set_aside(path)
+    assert sorted(one.read_text() for one in tmp_path.iterdir()) == sorted(
+        [*map(str, range(KEPT - 1)), str(KEPT + 2)]
+    )
+    assert set_aside(path) is None
