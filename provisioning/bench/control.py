@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,20 @@ async def listening(
     folder: Path, links: dict[str, Link], say: Callable[[str], None]
 ) -> AsyncIterator[None]:
     """Answers for as long as the context lasts."""
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = await reader.readline()
-        if line:
-            answer = change(line, links)
-            if "said" in answer:
-                say(answer["said"])
-            writer.write(json.dumps(answer).encode() + b"\n")
+        if (task := asyncio.current_task()) is not None:
+            serving.add(task)
+            task.add_done_callback(serving.discard)
+        # What is wrong with one terminal, or the end of the rig, is no error of the rig.
+        with suppress(OSError, ValueError, asyncio.CancelledError):
+            if server.is_serving() and (line := await reader.readline()):
+                answer = change(line, links)
+                if "said" in answer:
+                    say(answer["said"])
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
         writer.close()
 
     path = _path(folder)
@@ -78,6 +84,9 @@ async def listening(
         yield
     finally:
         server.close()
+        for task in [*serving]:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
         await server.wait_closed()
         await asyncio.to_thread(Path(path).unlink, missing_ok=True)
 

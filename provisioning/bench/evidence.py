@@ -108,7 +108,7 @@ def read_horn(folder: Path, t0_ns: int) -> Horn:
     """
     try:
         began_ns = int(json.loads((folder / "horn.json").read_text())["first_sample_ns"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{folder / 'horn.json'}: cannot be read: {error}") from error
     samples = read_wav(folder / "horn.wav")
     return Horn(np.asarray(samples), (began_ns - t0_ns) / NS)

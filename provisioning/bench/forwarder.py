@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,10 @@ class Conditions:
 
 @dataclass
 class Traffic:
-    """What the cluster's side of a link carried. Segments count those without payload too."""
+    """What the cluster's side of a link carried.
+
+    Segments count those without payload too; the end of a connection counts as one byte, as in TCP's own numbers.
+    """
 
     sent_bytes: int = 0
     received_bytes: int = 0
@@ -131,6 +134,7 @@ class Forwarder:
         """A good link again; connections that lived through a cut are reset."""
         was_down = self._conditions.down
         self._conditions.clear()
+        self._free_at = {"up": 0.0, "down": 0.0}
         self._wake()
         if was_down:
             for passage in [*self._passages]:
@@ -162,6 +166,9 @@ class Forwarder:
             await self._forward(reader, passage)
         except (OSError, asyncio.IncompleteReadError) as error:
             log.debug("connection over: %s", error)
+        except asyncio.CancelledError:
+            # Up to Python 3.12 a stream server tells a cancelled connection as an error.
+            log.debug("the link is taken down")
         finally:
             self._closed.add(passage.traffic())
             self._passages.discard(passage)
@@ -193,14 +200,13 @@ class Forwarder:
         writer: asyncio.StreamWriter,
         passage: _Passage,
     ) -> None:
-        queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUED_SEGMENTS)
+        queue: asyncio.Queue[_Segment] = asyncio.Queue(QUEUED_SEGMENTS)
         sender = asyncio.create_task(self._send(queue, writer, passage))
         try:
-            due = 0.0
             while True:
                 chunk = await reader.read(SEGMENT_BYTES)
-                due = max(due, self._due(way, len(chunk)))
-                put = asyncio.ensure_future(queue.put((due, chunk)))
+                segment = _Segment(self._due(way, len(chunk)), self._changed, chunk)
+                put = asyncio.ensure_future(queue.put(segment))
                 done, _ = await asyncio.wait({put, sender}, return_when=asyncio.FIRST_COMPLETED)
                 if sender in done:
                     put.cancel()
@@ -228,15 +234,16 @@ class Forwarder:
 
     async def _send(
         self,
-        queue: asyncio.Queue[tuple[float, bytes]],
+        queue: asyncio.Queue[_Segment],
         writer: asyncio.StreamWriter,
         passage: _Passage,
     ) -> None:
         while True:
-            due, chunk = await queue.get()
-            wait_s = due - asyncio.get_running_loop().time()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
+            due, restored, chunk = await queue.get()
+            if due > asyncio.get_running_loop().time():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(due):
+                        await restored.wait()
             await self._until_up(passage)
             if not chunk:
                 with suppress(OSError):
@@ -244,6 +251,13 @@ class Forwarder:
                 return
             writer.write(chunk)
             await writer.drain()
+
+
+class _Segment(NamedTuple):
+    due: float
+    restored: asyncio.Event
+    """Set once the link is good again: then it waits no longer."""
+    chunk: bytes
 
 
 class _Passage:
@@ -286,7 +300,7 @@ def _kernel_counts(connection: socket.socket) -> Traffic:
     acked, received, segments_out, segments_in = COUNTERS.unpack_from(info, COUNTERS_AT)
     return Traffic(
         sent_bytes=received,
-        received_bytes=max(0, acked - 1),
+        received_bytes=acked,
         sent_segments=segments_in,
         received_segments=segments_out,
         connections=1,

@@ -196,7 +196,7 @@ def _matches(row: Figures, wanted: JournalMatch, evidence: Evidence) -> bool:
     if "bulletin" in facts:
         facts["bulletin"] = evidence.sources[facts["bulletin"]].hub_id
     if "slot" in facts:
-        facts["slot"] = evidence.slots.get(facts["slot"])
+        facts["slot"] = evidence.slots.get(facts["slot"], "never pushed")
     return all(row.get(key) == value for key, value in facts.items())
 
 

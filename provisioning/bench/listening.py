@@ -32,6 +32,7 @@ ALIAS_S = 0.004
 """Peaks of one block nearer than this are one peak."""
 PEAKS_A_BLOCK = 8
 FINE_REACH_S = 0.006
+ALONE_S = 1.0
 MIN_HEARD_S = 0.3
 """Less than this of a sound is chance."""
 
@@ -133,7 +134,7 @@ def find(source: Samples, recording: Recording) -> list[Occurrence]:
 def _place_coarsely(source: Samples, recording: Recording) -> list[Placed]:
     coarse = _coarse(source)
     length = min(round(BLOCK_S * COARSE_RATE), len(coarse))
-    starts = [*range(0, len(coarse) - length + 1, length)]
+    starts = [*range(0, len(coarse) - length + 1, max(1, length))]
     if starts and len(coarse) - starts[-1] - length > length // 4:
         starts.append(len(coarse) - length)
     placed: list[Placed] = []
@@ -266,8 +267,9 @@ def _stretches(
     frame = round(FRAME_S * RATE)
     centres = np.array([one.source_s + BLOCK_S / 2 for one in placed])
     origins = np.array([one.origin_s for one in placed])
-    audible = found = 0
+    audible = 0
     runs: list[Stretch] = []
+    frames: list[int] = []
     was_heard = False
     for start in range(0, len(source) - frame // 2, frame):
         piece = source[start : start + frame].astype(np.float64)
@@ -275,15 +277,30 @@ def _stretches(
             continue
         audible += 1
         origin, is_heard = _heard_frame(piece, start, heard, centres, origins)
-        found += is_heard
         if is_heard:
             end_s = min(start + frame, len(source)) / RATE
             if was_heard and abs(runs[-1].origin_s - origin) < ALIAS_S:
                 runs[-1] = Stretch(from_s=runs[-1].from_s, to_s=end_s, origin_s=runs[-1].origin_s)
+                frames[-1] += 1
             else:
                 runs.append(Stretch(from_s=start / RATE, to_s=end_s, origin_s=origin))
+                frames.append(1)
         was_heard = is_heard
-    return runs, found / max(1, audible)
+    sure = [not _is_chance(one, runs) for one in runs]
+    found = sum(count for count, is_sure in zip(frames, sure, strict=True) if is_sure)
+    kept = [one for one, is_sure in zip(runs, sure, strict=True) if is_sure]
+    return kept, found / max(1, audible)
+
+
+def _is_chance(one: Stretch, runs: list[Stretch]) -> bool:
+    """A vowel of another sound can look like one of this: short, and far from all that is surely it."""
+    if one.to_s - one.from_s >= MIN_HEARD_S:
+        return False
+    return all(
+        max(one.from_s - other.to_s, other.from_s - one.to_s) > ALONE_S
+        for other in runs
+        if other.to_s - other.from_s >= MIN_HEARD_S
+    )
 
 
 def _heard_frame(

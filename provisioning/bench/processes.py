@@ -132,18 +132,23 @@ async def run_to_end(name: str, command: Sequence[str], *, timeout_s: float = 60
     """Runs a short program; returns what it said.
 
     Raises:
-        BenchError: It failed, with its last line.
+        BenchError: It failed, with its last line; or it took too long.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except OSError as error:
+        raise BenchError(f"{name}: cannot be run: {error}") from error
     try:
         said, _ = await asyncio.wait_for(process.communicate(), timeout_s)
-    except (TimeoutError, asyncio.CancelledError):
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        raise
+    except TimeoutError as error:
+        raise BenchError(f"{name}: did not end within {timeout_s:g} s") from error
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
     text = said.decode(errors="replace")
     if process.returncode:
         lines = [line for line in text.splitlines() if line.strip()]

@@ -96,7 +96,7 @@ def read_scenario(path: Path) -> Scenario:
 def _refused(path: Path, mistakes: list[str]) -> BenchError:
     more = len(mistakes) - SHOWN_MISTAKES
     told = "; ".join(mistakes[:SHOWN_MISTAKES]) + (f"; and {more} more" if more > 0 else "")
-    return BenchError(f"{path}: {told}")
+    return BenchError(f"{path}: {' '.join(told.split())}")
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BenchError(f"{path}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchError(f"{path}: is not TOML: {error}") from error
 
 
@@ -150,7 +150,7 @@ def _event(row: dict[str, Any]) -> Happening:
     do = row.get("do")
     if do is None:
         raise _Mistake("do: is missing")
-    if do in NOT_YET:
+    if isinstance(do, str) and do in NOT_YET:
         raise _Mistake(f"do: {do!r} is not there yet")
     if not isinstance(do, str) or do not in known:
         raise _Mistake(f"do: unknown event {do!r}{_nearest(str(do), known)}")
@@ -291,6 +291,13 @@ def _unknown_clusters(
 
 
 def _file_troubles(where: str, path: Path) -> Iterator[str]:
+    try:
+        yield from _path_troubles(where, path)
+    except OSError as error:
+        yield f"{where}: {path} cannot be read: {error.strerror}"
+
+
+def _path_troubles(where: str, path: Path) -> Iterator[str]:
     if path.is_dir():
         yield f"{where}: {path} is a folder"
     elif not path.exists():

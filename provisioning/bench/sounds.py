@@ -7,6 +7,7 @@ import os
 import subprocess
 import wave
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from provisioning.bench.listening import Samples
 from provisioning.bench.processes import run_to_end
 
 WORDS_PER_MINUTE = 150
-VOICE = "vi"
+SPEAKERS = ("m3", "f2", "m1", "f4", "m7", "f1")
+"""Each text has its own speaker: two texts in one voice share words to the very sample."""
 
 
 async def speak(text: Path, sound: Path) -> None:
@@ -27,13 +29,26 @@ async def speak(text: Path, sound: Path) -> None:
     """
     if await asyncio.to_thread(_is_fresh, sound, text):
         return
+    await _speak(sound, "-f", str(text))
+
+
+async def speak_words(words: str, sound: Path) -> None:
+    """Makes speech of words.
+
+    Raises:
+        BenchError: espeak-ng failed, or the folder takes no files.
+    """
+    await _speak(sound, words)
+
+
+async def _speak(sound: Path, *what: str) -> None:
     part = sound.with_name(f".{sound.name}.part")
     try:
         sound.parent.mkdir(parents=True, exist_ok=True)
         command = [
-            "espeak-ng", "-v", VOICE, "-s", str(WORDS_PER_MINUTE), "-w", str(part), "-f", str(text),
+            "espeak-ng", "-v", speaker(sound), "-s", str(WORDS_PER_MINUTE), "-w", str(part), *what,
         ]  # fmt: skip
-        await run_to_end(f"espeak-ng for {text}", command)
+        await run_to_end(f"espeak-ng for {sound.name}", command)
         part.replace(sound)
     except OSError as error:
         raise BenchError(f"{sound}: cannot be made: {error.strerror}") from error
@@ -41,6 +56,11 @@ async def speak(text: Path, sound: Path) -> None:
 
 def _is_fresh(sound: Path, text: Path) -> bool:
     return sound.exists() and sound.stat().st_mtime >= text.stat().st_mtime
+
+
+def speaker(sound: Path) -> str:
+    """The voice that speaks a sound, by its name."""
+    return f"vi+{SPEAKERS[crc32(sound.stem.encode()) % len(SPEAKERS)]}"
 
 
 async def make_if_missing(sound: Path) -> None:

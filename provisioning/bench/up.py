@@ -127,6 +127,7 @@ class Showing:
         say("")
         say(f"  hub           {rig.hub.url}   user {USER}   password {password}")
         say(f"  cut a link    .venv/bin/loaxa-bench link {last} down --dir {folder}   (and: up)")
+        say(f"  push a file   .venv/bin/loaxa-hub push FILE --at now --state {rig.hub.state}")
         say(f"  horns         {folder}/{first}/horn.wav and so on, one a cluster")
         say(f"  logs          {folder}/hub.log, {folder}/{first}/edge.log")
         say(f"  programme     in {FIRST_START_S:.0f} s, then every {REPEAT_S} s")
