@@ -58,7 +58,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _verb(verbs: Verbs, name: str, does: str, help_text: str) -> argparse.ArgumentParser:
     made = verbs.add_parser(name, help=help_text, description=help_text)
-    made.add_argument("--state", required=True, metavar="DIR", help="the hub's state directory")
+    made.add_argument(
+        "--state",
+        default=os.environ.get("LOAXA_HUB_STATE", "/var/lib/loaxa-hub"),
+        metavar="DIR",
+        help="the hub's state directory; without it $LOAXA_HUB_STATE, else /var/lib/loaxa-hub",
+    )
     made.set_defaults(verb=does)
     return made
 

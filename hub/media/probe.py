@@ -14,7 +14,7 @@ from hub.media.container import is_cut_off
 from hub.media.level import TO_MONO, WITHOUT_BASS, Loudness, read_loudness
 from hub.media.tools import Run, ffmpeg, ffprobe, reading
 
-WINDOW_S = 0.02
+WINDOW_S = 0.01
 MISSING_S = 0.5
 """Sound that a header promises and the file lacks, beyond encoder delays."""
 CUT_SHORT = re.compile(r"moov atom not found|partial file|File ended prematurely")
@@ -59,7 +59,7 @@ class Content:
     Attributes:
         before: Loudness as it came.
         filtered: Loudness of what the horns would get of it, without the deep tones.
-        levels_db: RMS level of each tenth of a second, dBFS.
+        levels_db: RMS level of each window, dBFS.
     """
 
     before: Loudness

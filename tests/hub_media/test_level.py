@@ -9,7 +9,7 @@ SPEECH = Loudness(lufs=-20.0)
 
 def test_span_keeps_a_breath_on_both_sides() -> None:
     levels = [-90.0] * 10 + [-20.0] * 20 + [-90.0] * 10
-    assert sounding_span(levels, 0.1, SPEECH) == (0.99, 3.1)
+    assert sounding_span(levels, 0.1, SPEECH) == (0.995, 3.1)
 
 
 def test_span_stays_within_the_sound() -> None:
@@ -22,7 +22,7 @@ def test_nothing_sounds() -> None:
 
 def test_noise_of_a_poor_recording_is_trimmed_too() -> None:
     levels = [-52.0] * 10 + [-20.0] * 10
-    assert sounding_span(levels, 0.1, Loudness(lufs=-20.0)) == (0.99, 2.0)
+    assert sounding_span(levels, 0.1, Loudness(lufs=-20.0)) == (0.995, 2.0)
 
 
 def test_gain_corrects_loudness_and_peak() -> None:
