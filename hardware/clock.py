@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +21,15 @@ STATUS_OFFSET = struct.calcsize("@I4l")
 
 
 class SystemClock:
-    """The host's clock, as the kernel keeps it."""
+    """The host's clock, as the kernel keeps it.
 
-    def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None)
+    Args:
+        rtc: File in which the kernel says whether it took its time from the RTC.
+    """
+
+    def __init__(self, rtc: Path = RTC) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._rtc = rtc
 
     def now(self) -> datetime:
         """Wall time, aware UTC."""
@@ -39,21 +45,25 @@ class SystemClock:
 
     def trust(self) -> ClockTrust:
         """How far wall time may be believed."""
-        if self._is_synchronised():
-            return ClockTrust.SYNCHRONISED
-        return ClockTrust.RTC if _came_from_rtc() else ClockTrust.UNKNOWN
+        return trust_of(self.kernel_status(), _came_from_rtc(self._rtc))
 
-    def _is_synchronised(self) -> bool:
-        """Asks the kernel by adjtimex(2); every field but `status` is left alone."""
+    def kernel_status(self) -> int:
+        """`status` of adjtimex(2), which changes nothing; unsynchronised where the kernel does not tell."""
         timex = ctypes.create_string_buffer(TIMEX_BYTES)
         if self._libc.adjtimex(timex) < 0:
-            return False
-        status = int.from_bytes(timex.raw[STATUS_OFFSET : STATUS_OFFSET + 4], "little")
-        return not status & STA_UNSYNC
+            return STA_UNSYNC
+        return int.from_bytes(timex.raw[STATUS_OFFSET : STATUS_OFFSET + 4], sys.byteorder)
 
 
-def _came_from_rtc() -> bool:
+def trust_of(kernel_status: int, came_from_rtc: bool) -> ClockTrust:  # noqa: FBT001 - two facts, one answer
+    """How far the host's wall time may be believed, from what the kernel says of it."""
+    if not kernel_status & STA_UNSYNC:
+        return ClockTrust.SYNCHRONISED
+    return ClockTrust.RTC if came_from_rtc else ClockTrust.UNKNOWN
+
+
+def _came_from_rtc(rtc: Path) -> bool:
     try:
-        return RTC.read_text().strip() == "1"
+        return rtc.read_text().strip() == "1"
     except OSError:
         return False

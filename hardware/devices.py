@@ -13,6 +13,7 @@ from contract.ports import Clock
 from hardware.board import Board
 from hardware.clock import SystemClock
 from hardware.events import HardwareEvent
+from hardware.pin_error import PinError
 from hardware.player import Player, PlayerEvent
 from hardware.player_vlc import VlcPlayer
 from hardware.relay import AmplifierRelay, GpioRelay
@@ -41,7 +42,7 @@ async def open_devices(
         on_event: Is told, in the event loop, what happens by itself.
 
     Raises:
-        RelayError: A pin cannot be driven.
+        PinError: A pin cannot be driven or read.
         OSError: There is no simulated cabinet in that folder.
     """
     async with AsyncExitStack() as stack:
@@ -60,6 +61,15 @@ def _sound_card(board: Board) -> str:
     return f"alsa:{board.sound_device}" if board.sound_device else "alsa"
 
 
+def _pins_of_the_pi() -> Any:  # noqa: ANN401 - gpiozero has no types
+    try:
+        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - there is no gpiochip on a bench
+
+        return LGPIOFactory()
+    except Exception as error:  # gpiozero and lgpio raise many kinds
+        raise PinError(f"GPIO: {error}") from error
+
+
 async def _open_pins(
     board: Board,
     simulated: Path | None,
@@ -67,9 +77,7 @@ async def _open_pins(
     stack: AsyncExitStack,
 ) -> tuple[Clock, Any, Callable[[], None]]:
     if simulated is None:
-        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - there is no gpiochip on a bench
-
-        factory = LGPIOFactory()
+        factory = _pins_of_the_pi()
         stack.callback(factory.close)
         return SystemClock(), factory, lambda: None
     from hardware.simulated.pins import CabinetPins  # noqa: PLC0415 - a real cabinet needs no twin

@@ -21,7 +21,7 @@ from hardware.clock import SystemClock
 from hardware.sound_output import SoundOutput, Voice, open_output
 
 VLC_OPTIONS = (
-    "--quiet", "--intf=dummy", "--no-video", "--no-spu", "--no-lua", "--no-stats", "--no-media-library",
+    "--quiet", "--intf=dummy", "--no-video", "--no-spu", "--no-lua", "--no-media-library",
     "--no-metadata-network-access", "--no-sub-autodetect-file", "--no-interact",
 )  # fmt: skip
 OPUS_DELAY_NS = 7_500_000
@@ -33,6 +33,7 @@ PROGRESS_NS = 1_000_000_000
 PREPARE_LIMIT_NS = 3_000_000_000
 REALTIME = 40
 """Above libvlc's own threads."""
+NO_CARD = "nothing of it came out: is the sound card there?"
 POLL_S = 0.02
 IDLE_S = 30.0
 
@@ -182,17 +183,25 @@ class Worker:
         if state in (vlc.State.Ended, vlc.State.Stopped):
             sound.ended_ns = max(sound.ended_ns or now, sound.voice.end_ns or now)
         if sound.ended_ns is not None and now >= sound.ended_ns:
-            self._say("heard_out", item=sound.item)
-            self._let_go(self._sounds.pop(sound.item))
+            self._end(sound)
         elif now - sound.progress_ns >= PROGRESS_NS:
-            sound.progress_ns = now
-            position_ms = max(0, sound.player.get_time())
-            self._say(
-                "progress",
-                item=sound.item,
-                position_ms=position_ms,
-                level_db=sound.voice.level_db(),
-            )
+            self._tell_progress(sound, now)
+
+    def _end(self, sound: Sound) -> None:
+        if not sound.voice.has_sounded():
+            self._fail(sound, NO_CARD)
+            return
+        self._say("heard_out", item=sound.item)
+        self._let_go(self._sounds.pop(sound.item))
+
+    def _tell_progress(self, sound: Sound, now: int) -> None:
+        if sound.told_start and not sound.voice.has_sounded():
+            self._fail(sound, NO_CARD)
+            return
+        sound.progress_ns = now
+        position_ms = max(0, sound.player.get_time())
+        level_db = sound.voice.level_db()
+        self._say("progress", item=sound.item, position_ms=position_ms, level_db=level_db)
 
     def _tell_start(self, sound: Sound, now: int) -> None:
         latency_ns = self._output.latency_ns

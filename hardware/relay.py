@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from hardware.board import RelayPin
 from hardware.events import RelayGuardTripped
+from hardware.pin_error import PinError
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN_S = 1.0
+"""A guard whose pin does not obey tries again so soon, for as long as it takes."""
 
 
-class RelayError(RuntimeError):
+class RelayError(PinError):
     """A relay's pin could not be driven."""
 
 
@@ -84,10 +91,12 @@ class GpioRelay:
         tb: TracebackType | None,
     ) -> None:
         self._disarm()
-        if self._device is not None:
-            self._device.off()
-            self._device.close()
-            self._device = None
+        device, self._device = self._device, None
+        if device is not None:
+            try:
+                device.off()
+            finally:
+                device.close()
 
     @property
     def is_on(self) -> bool:
@@ -95,15 +104,15 @@ class GpioRelay:
         return self._device is not None and bool(self._device.value)
 
     def turn_on(self) -> None:
-        """Switches on and arms the guard."""
+        """Arms the guard and switches on."""
+        if self._guard is None and self._device is not None:
+            self._arm(self._pin.max_on_s)
         self._drive(on=True)
-        if self._guard is None:
-            self._guard = asyncio.get_running_loop().call_later(self._pin.max_on_s, self._trip)
 
     def turn_off(self) -> None:
-        """Switches off."""
-        self._disarm()
+        """Switches off; the guard stays armed for a pin that does not obey."""
         self._drive(on=False)
+        self._disarm()
 
     def _drive(self, *, on: bool) -> None:
         if self._device is None:
@@ -113,6 +122,9 @@ class GpioRelay:
         except Exception as error:  # gpiozero's back-ends raise many kinds
             raise RelayError(f"relay {self._pin.name} (GPIO{self._pin.gpio}): {error}") from error
 
+    def _arm(self, after_s: float) -> None:
+        self._guard = asyncio.get_running_loop().call_later(after_s, self._trip)
+
     def _disarm(self) -> None:
         if self._guard is not None:
             self._guard.cancel()
@@ -120,7 +132,11 @@ class GpioRelay:
 
     def _trip(self) -> None:
         self._guard = None
-        self._drive(on=False)
-        self._on_trip(
-            RelayGuardTripped(relay=self._pin.name, why=f"on for {self._pin.max_on_s:.0f} s")
-        )
+        why = f"on for {self._pin.max_on_s:.0f} s"
+        try:
+            self._drive(on=False)
+        except RelayError as error:
+            log.critical("the guard cannot switch a relay off, trying again: %s", error)
+            self._arm(TRY_AGAIN_S)
+            return
+        self._on_trip(RelayGuardTripped(relay=self._pin.name, why=why))

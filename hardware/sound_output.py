@@ -16,7 +16,7 @@ from hardware.clock import SystemClock
 from hardware.simulated.wire import RATE, FrameKind, frame, hello
 
 FULL_SCALE = 32768.0
-CARD_BUFFER_NS = 80_000_000
+CARD_BUFFER_NS = 200_000_000
 """How far ahead a sound card takes sound (ALSA cards take 50 to 500 ms)."""
 LEVEL_STEP = 16
 """Every 16th sample is enough to tell speech from silence, and cheap on a small Pi."""
@@ -36,6 +36,10 @@ class Voice(Protocol):
 
     def level_db(self) -> float | None:
         """RMS of what was put out since the last question, dBFS."""
+        ...
+
+    def has_sounded(self) -> bool:
+        """Whether the output has taken anything of it (a card tells a quarter of a second late)."""
         ...
 
     def cut(self, mono_ns: int) -> None:
@@ -71,6 +75,15 @@ class CardVoice:
     def level_db(self) -> float | None:
         """A card does not tell."""
         return None
+
+    def has_sounded(self) -> bool:
+        """Without a card VLC runs through the file all the same: what it has put out tells."""
+        stats, media = vlc.MediaStats(), self._player.get_media()
+        if media is None:
+            return False
+        media.get_stats(stats)
+        media.release()
+        return bool(stats.played_abuffers)
 
     def cut(self, mono_ns: int) -> None:
         """Stopping the player is enough."""
@@ -122,6 +135,7 @@ class HornVoice:
         self._counted = 0
         self._gain = 1.0
         self._closed = threading.Event()
+        self._is_drained = False
         self._callbacks: tuple[Any, ...] = ()
         self.first_ns: int | None = None
         self.end_ns: int | None = None
@@ -134,13 +148,15 @@ class HornVoice:
         """Registers the callbacks; they must live as long as the player."""
         play = vlc.CallbackDecorators.AudioPlayCb(self._on_block)
         flush = vlc.CallbackDecorators.AudioFlushCb(self._on_flush)
-        self._callbacks = (play, flush)
-        player.audio_set_callbacks(play, None, None, flush, None, None)
+        drain = vlc.CallbackDecorators.AudioDrainCb(self._on_drain)
+        self._callbacks = (play, flush, drain)
+        player.audio_set_callbacks(play, None, None, flush, drain, None)
         player.audio_set_format("S16N", RATE, 1)
 
     def _on_block(self, _opaque: int, samples: int, count: int, pts_us: int) -> None:
         if self._closed.is_set():
             return
+        self._is_drained = False
         block = self._scaled(ctypes.string_at(samples, count * 2))
         mono_ns = pts_us * 1000 if pts_us > 0 else self._next_ns()
         if self.first_ns is None:
@@ -167,17 +183,21 @@ class HornVoice:
         """Where a block without a presentation time belongs: behind the last one."""
         return self.end_ns or self._clock.mono_ns() + HornOutput.latency_ns
 
+    def _on_drain(self, _opaque: int) -> None:
+        """The file is at its end: as a card does, play out what is on its way before VLC closes the output."""
+        if self.end_ns is not None:
+            self._closed.wait(max(0, self.end_ns - self._clock.mono_ns()) / 1e9)
+            self._is_drained = True
+
     def _on_flush(self, _opaque: int, _pts_us: int) -> None:
-        if self.first_ns is not None:
+        if self.first_ns is not None and not self._is_drained:
             self._put(FrameKind.CUT, self._clock.mono_ns())
 
     def _put(self, kind: FrameKind, mono_ns: int, block: bytes = b"") -> None:
         try:
             self._send(frame(kind, self._number, mono_ns, self._clock.mono_ns(), block))
         except OSError:
-            self._is_cut = (
-                True  # the cabinet lost its power; the parent hears of it by the missing progress
-            )
+            self._closed.set()  # the cabinet lost its power; the parent hears of it by the missing progress
 
     def _measure(self, block: bytes) -> None:
         sampled = array.array("h", block)[::LEVEL_STEP]
@@ -191,6 +211,10 @@ class HornVoice:
         rms = math.sqrt(self._squares / self._counted) / FULL_SCALE
         self._squares, self._counted = 0.0, 0
         return round(20 * math.log10(max(rms, 1e-6)), 1)
+
+    def has_sounded(self) -> bool:
+        """Whether a block went out."""
+        return self.first_ns is not None
 
     def cut(self, mono_ns: int) -> None:
         """Nothing of it sounds from this instant on."""

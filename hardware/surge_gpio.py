@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from hardware.board import InputPin
 from hardware.events import ArresterChanged, SurgeCounted
+from hardware.pin_error import PinError
 
 
 class SurgeSensor:
@@ -22,6 +23,9 @@ class SurgeSensor:
         pulse: Pin of the surge counter.
         factory: gpiozero pin factory.
         on_event: Is told what happens.
+
+    Raises:
+        PinError: On entering: a pin cannot be read.
     """
 
     def __init__(
@@ -42,18 +46,25 @@ class SurgeSensor:
         self._told: bool | None = None
 
     def __enter__(self) -> Self:
-        from gpiozero import DigitalInputDevice  # noqa: PLC0415 - a command without pins does not load it
-
         self._loop = asyncio.get_running_loop()
-        contact = DigitalInputDevice(
-            self._arrester_pin.gpio, pull_up=True, pin_factory=self._factory
-        )
-        counter = DigitalInputDevice(self._pulse_pin.gpio, pull_up=True, pin_factory=self._factory)
+        contact = self._open(self._arrester_pin)
+        counter = self._open(self._pulse_pin)
         contact.when_activated = contact.when_deactivated = self._soon(self._contact_moved)
-        counter.when_activated = self._soon(self._pulsed)
-        self._devices = [contact, counter]
+        counter.when_activated = self._soon(self._pulse_closed)
+        counter.when_deactivated = self._soon(self._pulse_moved)
         self._loop.call_soon(self._contact_moved)
         return self
+
+    def _open(self, pin: InputPin) -> Any:  # noqa: ANN401 - gpiozero has no types
+        from gpiozero import DigitalInputDevice  # noqa: PLC0415 - a command without pins does not load it
+
+        try:
+            device = DigitalInputDevice(pin.gpio, pull_up=True, pin_factory=self._factory)
+        except Exception as error:  # gpiozero's back-ends raise many kinds
+            self._close_devices()
+            raise PinError(f"contact {pin.name} (GPIO{pin.gpio}): {error}") from error
+        self._devices.append(device)
+        return device
 
     def __exit__(
         self,
@@ -64,9 +75,11 @@ class SurgeSensor:
         for timer in (self._settling, self._quiet):
             if timer is not None:
                 timer.cancel()
-        for device in self._devices:
-            device.close()
-        self._devices = []
+        self._close_devices()
+
+    def _close_devices(self) -> None:
+        while self._devices:
+            self._devices.pop().close()
 
     def _soon(self, act: Callable[[], None]) -> Callable[[], None]:
         def hand_over() -> None:
@@ -94,11 +107,22 @@ class SurgeSensor:
             self._told = self.is_closed
             self._on_event(ArresterChanged(ok=self._told))
 
-    def _pulsed(self) -> None:
-        """The first edge counts; what bounces within the debounce time after it does not."""
-        if self._quiet is None and self._loop is not None:
-            self._quiet = self._loop.call_later(self._pulse_pin.debounce_s, self._end_quiet)
+    @property
+    def is_pulse_closed(self) -> bool:
+        """Whether the counter's contact is closed now, without debouncing; it rests open."""
+        return bool(self._devices and self._devices[-1].is_active)
+
+    def _pulse_closed(self) -> None:
+        """Closing counts when the contact had kept still before: it bounces when it closes and when it opens."""
+        if self._quiet is None:
             self._on_event(SurgeCounted())
+        self._pulse_moved()
+
+    def _pulse_moved(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+        if self._loop is not None and self._devices:
+            self._quiet = self._loop.call_later(self._pulse_pin.debounce_s, self._end_quiet)
 
     def _end_quiet(self) -> None:
         self._quiet = None

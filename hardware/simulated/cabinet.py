@@ -20,7 +20,7 @@ from hardware.simulated.wire import FRAME, RATE, SOCKET_NAME, FrameKind
 
 log = logging.getLogger(__name__)
 
-BEHIND_NS = 600_000_000
+BEHIND_NS = 2_000_000_000
 """The recording runs so far behind the present, so that sound sent ahead finds its place."""
 WRITE_EVERY_S = 0.3
 AMPLIFIER = "amp"
@@ -123,7 +123,8 @@ class Cabinet:
         self._tell_agent({"clock": self._clock_state})
         while line := await reader.readline():
             fact = json.loads(line)
-            self._drive(fact["pin"], int(fact["level"]), int(fact["t_ns"]))
+            if self._powered:
+                self._drive(fact["pin"], int(fact["level"]), int(fact["t_ns"]))
         if self._agent is writer:
             self._agent = None
 
@@ -189,19 +190,25 @@ class Cabinet:
             await writer.drain()
 
     def _set_input(self, asked: Facts) -> Facts:
-        self._inputs[asked["pin"]] = int(asked["level"])
-        self._tell_agent({"pin": asked["pin"], "level": int(asked["level"])})
+        pin = asked.get("pin")
+        if pin not in self._inputs:
+            return {"error": f"no contact is called {pin!r}, there are: {', '.join(self._inputs)}"}
+        self._inputs[pin] = int(asked["level"])
+        self._tell_agent({"pin": pin, "level": self._inputs[pin]})
         return {"ok": True}
 
     def _pulse(self, asked: Facts) -> Facts:
-        self._set_input({"pin": asked["pin"], "level": 1})
-        down = {"pin": asked["pin"], "level": 0}
-        asyncio.get_running_loop().call_later(
-            asked.get("width_ms", 50) / 1000, self._set_input, down
-        )
-        return {"ok": True}
+        pin = asked.get("pin")
+        answer = self._set_input({"pin": pin, "level": 1})
+        if "error" not in answer:
+            width_s = asked.get("width_ms", 50) / 1000
+            down = {"pin": pin, "level": 0}
+            asyncio.get_running_loop().call_later(width_s, self._set_input, down)
+        return answer
 
     def _set_clock(self, asked: Facts) -> Facts:
+        if unknown := set(asked) - set(self._clock_state) - {"do"}:
+            return {"error": f"a clock has no {', '.join(sorted(unknown))}"}
         self._clock_state |= {name: asked[name] for name in self._clock_state if name in asked}
         self._tell_agent({"clock": self._clock_state})
         return {"ok": True}

@@ -32,13 +32,11 @@ CHUNK = 65536
 
 
 class CabinetPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
-    """A mock pin that says when it is driven."""
+    """A mock pin that says when it is driven, also to the level that it seems to have: another may have driven it."""
 
-    def _change_state(self, value: bool) -> bool:  # noqa: FBT001 - gpiozero's own signature
-        changed = bool(super()._change_state(value))
-        if changed and self._function == "output":
-            self.factory.on_driven(self.info.name, value)
-        return changed
+    def _set_state(self, value: bool) -> None:  # noqa: FBT001 - gpiozero's own signature
+        super()._set_state(value)
+        self.factory.on_driven(self.info.name, bool(value))
 
 
 class CabinetFactory(MockFactory):  # type: ignore[misc]  # gpiozero has no types
@@ -68,9 +66,15 @@ class CabinetPins:
         self._inputs = {pin.name: pin.gpio for pin in (board.arrester, board.surge_pulse)}
         self._levels: dict[str, int] = {}
         self._socket: socket.socket | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._buffer = b""
         self.factory = CabinetFactory(self._driven)
         self.clock = SimulatedClock(self._host)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is no cabinet at the other end now."""
+        return self._socket is None
 
     def connect(self) -> None:
         """Connects and takes the present state of contacts and clock.
@@ -79,6 +83,7 @@ class CabinetPins:
             OSError: There is no cabinet.
         """
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._buffer = b""
         try:
             connection.settimeout(5.0)
             connection.connect(str(self._path))
@@ -106,13 +111,17 @@ class CabinetPins:
 
     def close(self) -> None:
         """Lets go of the cabinet."""
-        if self._socket is None:
-            return
-        with contextlib.suppress(RuntimeError, ValueError):
-            asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
-        self._socket = None
+        if self._retry is not None:
+            self._retry.cancel()
+        self._let_go()
         self.factory.close()
+
+    def _let_go(self) -> None:
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            with contextlib.suppress(RuntimeError, ValueError):
+                asyncio.get_running_loop().remove_reader(connection)
+            connection.close()
 
     def refresh(self) -> None:
         """Brings newly opened inputs to the level of their contacts."""
@@ -139,17 +148,14 @@ class CabinetPins:
 
     def _lost(self) -> None:
         log.warning("the simulated cabinet is gone")
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
-        self._socket = None
+        self._let_go()
         self._try_again()
 
     def _try_again(self) -> None:
         try:
             self.connect()
         except OSError:
-            asyncio.get_running_loop().call_later(AGAIN_S, self._try_again)
+            self._retry = asyncio.get_running_loop().call_later(AGAIN_S, self._try_again)
             return
         self._listen()
         self.refresh()

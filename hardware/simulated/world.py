@@ -55,7 +55,7 @@ class World:
         reader, writer = self._links[cluster]
         async with self._locks[cluster]:
             writer.write(json.dumps(request).encode() + b"\n")
-            line = await reader.readline()
+            line = await _answer(reader)
         if not line:
             raise WorldError(f"{cluster}: the cabinet is gone")
         answer: Facts = json.loads(line)
@@ -92,3 +92,11 @@ class World:
         await asyncio.gather(
             *(self.ask(one, do="finish") for one in self._folders), return_exceptions=True
         )
+
+
+async def _answer(reader: asyncio.StreamReader) -> bytes:
+    """One line; nothing when the cabinet is gone."""
+    try:
+        return await reader.readline()
+    except ConnectionError:
+        return b""

@@ -5,7 +5,8 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,41 @@ from hardware.simulated.wire import SOCKET_NAME
 from hardware.simulated.world import World
 
 Until = Callable[[Callable[[], Any]], Any]
+TURNS = 5
+"""So many turns of the loop, and what was due has happened."""
+
+
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """A loop whose time can be moved ahead: hours of a guard pass at once."""
+
+    _ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self._ahead_s
+
+    def skip(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, type[SteppedLoop]]:
+    del config, item
+    return {"stepped": SteppedLoop}
+
+
+@pytest.fixture
+def pass_by() -> Callable[[float], Awaitable[None]]:
+    """Lets timers believe that seconds have passed."""
+
+    async def step(seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SteppedLoop)
+        loop.skip(seconds)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+    return step
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +75,26 @@ def until(clock: SystemClock) -> Until:
     return wait
 
 
+@pytest.fixture
+def until_async(clock: SystemClock) -> Callable[..., Awaitable[None]]:
+    """Asks until the answer is the expected one; fails when it has not come in 20 s."""
+
+    async def wait(ask: Callable[[str], Awaitable[Any]], about: str, expected: object) -> None:
+        deadline_ns = clock.mono_ns() + 20 * 10**9
+        while await ask(about) != expected:
+            assert clock.mono_ns() < deadline_ns, f"{about} never was {expected}"
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
 class CabinetOnBench:
     """A cabinet process, its folder and the world's hand on it."""
 
-    def __init__(self, folder: Path, world: World) -> None:
+    def __init__(self, folder: Path, world: World, process: asyncio.subprocess.Process) -> None:
         self.folder = folder
         self.world = world
+        self.process = process
 
     async def ask(self, **request: Any) -> dict[str, Any]:
         return await self.world.ask("bl-01", **request)
@@ -52,6 +102,12 @@ class CabinetOnBench:
     def pins(self) -> list[tuple[str, int]]:
         lines = (self.folder / "pins.jsonl").read_text().splitlines()
         return [(fact["pin"], fact["level"]) for fact in map(json.loads, lines)]
+
+    async def level(self, pin: str) -> int | None:
+        """What the cabinet's wire carries now."""
+        state = await self.ask(do="state")
+        level: int | None = state["pins"].get(pin)
+        return level
 
     async def recording(self) -> NDArray[np.float64]:
         """Ends the cabinet; all that its horn emitted."""
@@ -61,28 +117,38 @@ class CabinetOnBench:
 
 
 @pytest.fixture
-async def cabinet(tmp_path: Path, until: Until) -> AsyncIterator[CabinetOnBench]:
-    folder = tmp_path / "cabinet"
-    folder.mkdir()
-    command = [
-        sys.executable,
-        "-m",
-        "hardware.simulated.cabinet",
-        "--dir",
-        str(folder),
-        "--cluster",
-        "bl-01",
-    ]
-    process = await asyncio.create_subprocess_exec(*command, "--warm-up-s", "0.2")
-    try:
-        await until((folder / SOCKET_NAME).exists)
-        async with World({"bl-01": folder}) as world:
-            yield CabinetOnBench(folder, world)
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-        await process.wait()
+def open_cabinet(
+    tmp_path: Path, until: Until
+) -> Callable[[], AbstractAsyncContextManager[CabinetOnBench]]:
+    """Starts a cabinet process and the world's hand on it."""
+
+    @asynccontextmanager
+    async def run() -> AsyncIterator[CabinetOnBench]:
+        folder = tmp_path / "cabinet"
+        folder.mkdir(exist_ok=True)
+        module = [sys.executable, "-m", "hardware.simulated.cabinet"]
+        process = await asyncio.create_subprocess_exec(
+            *module, "--dir", str(folder), "--cluster", "bl-01", "--warm-up-s", "0.2"
+        )
+        try:
+            await until((folder / SOCKET_NAME).exists)
+            async with World({"bl-01": folder}) as world:
+                yield CabinetOnBench(folder, world, process)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
+            await process.wait()
+
+    return run
+
+
+@pytest.fixture
+async def cabinet(
+    open_cabinet: Callable[[], AbstractAsyncContextManager[CabinetOnBench]],
+) -> AsyncIterator[CabinetOnBench]:
+    async with open_cabinet() as cabinet:
+        yield cabinet
 
 
 @pytest.fixture(scope="session")

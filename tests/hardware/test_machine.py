@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hardware.clock import SystemClock
+from hardware.machine import MIB, Machine, MachineFigures
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def figures(machine: Machine, clock: SystemClock) -> MachineFigures:
+    return machine.read(clock.now())
+
+
+def test_cpu_use_is_a_percentage(figures: MachineFigures) -> None:
+    assert 0 <= figures.cpu_pct <= 100
+
+
+def test_memory_is_in_mebibytes_and_less_than_there_is(figures: MachineFigures) -> None:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    total_kib = next(int(line.split()[1]) for line in lines if line.startswith("MemTotal"))
+    assert 0 < figures.memory_free_mib < total_kib / 1024
+
+
+def test_disk_is_in_mebibytes_of_the_storage_folder(
+    figures: MachineFigures, tmp_path: Path
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    assert 0 <= figures.disk_free_mib <= usage.total / MIB
+    assert figures.disk_free_mib == pytest.approx(usage.free / MIB, abs=2048), "others write too"
+
+
+def test_uptime_is_in_seconds_since_the_machine_started(figures: MachineFigures) -> None:
+    kernel_s = float(Path("/proc/uptime").read_text().split()[0])
+    assert figures.uptime_s == pytest.approx(kernel_s, abs=300)
+
+
+def test_uptime_is_never_negative(machine: Machine, clock: SystemClock) -> None:
+    assert machine.read(clock.now() - timedelta(days=3650)).uptime_s == 0
+
+
+def test_link_counters_only_grow(machine: Machine, clock: SystemClock) -> None:
+    first, second = (machine.read(clock.now()) for _ in range(2))
+    assert 0 <= first.sent_bytes <= second.sent_bytes
+    assert 0 <= first.received_bytes <= second.received_bytes
+
+
+def test_temperature_is_in_degrees_or_unknown(figures: MachineFigures) -> None:
+    assert figures.temperature_c is None or -40 <= figures.temperature_c <= 125
