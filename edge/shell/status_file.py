@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import msgspec
+import psutil
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,10 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """The last report and whether the link is up."""
+    """The last report, whether the link is up, and the process id of the agent that says so."""
 
     reported: Reported
     link_up: bool
+    agent: int
 
 
 class StatusFile:
@@ -34,7 +37,7 @@ class StatusFile:
 
     def write(self, reported: Reported, *, link_up: bool) -> None:
         """Replaces the status when it says anything new."""
-        status = Status(reported=reported, link_up=link_up)
+        status = Status(reported=reported, link_up=link_up, agent=os.getpid())
         if self._last is not None and status == replace(
             self._last, reported=replace(self._last.reported, at=reported.at)
         ):
@@ -49,11 +52,12 @@ class StatusFile:
             log.debug("status not written: %s", error)
 
     def read(self) -> Status | None:
-        """The last status, or None when the agent has not written one."""
+        """The last status, or None when no agent runs that has written one."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Status)
+            status = msgspec.json.decode(self._path.read_bytes(), type=Status)
         except (OSError, msgspec.MsgspecError):
             return None
+        return status if psutil.pid_exists(status.agent) else None
 
     def remove(self) -> None:
         """The agent has stopped."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -118,6 +120,16 @@ def test_status_says_how_the_cluster_is(ask: Ask, state: Path) -> None:
         "Chống sét: tốt, 3 lần xung sét",
         "Nhật ký chờ gửi: 4",
     ]
+
+
+def test_the_status_of_an_agent_that_was_killed_is_none(ask: Ask, state: Path) -> None:
+    path = state / "run" / "status.json"
+    StatusFile(path).write(report(soon()), link_up=True)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    path.write_text(path.read_text().replace(f'"agent":{os.getpid()}', f'"agent":{gone.pid}'))
+    code, said, _ = ask("status", "--english")
+    assert (code, said) == (1, "The agent is not running. Start it: systemctl start loaxa-edge\n")
 
 
 def test_status_in_english(ask: Ask, state: Path) -> None:
