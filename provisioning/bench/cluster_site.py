@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hardware.board import Board
 from provisioning.bench.errors import BenchError
 from provisioning.bench.link import Link
 from provisioning.bench.processes import Child, python_module, run_to_end, until
 
-BOARD = "cabinet-v1"
 CABINET_TIMEOUT_S = 30.0
 RECORDED = ("horn.wav", "horn.json", "pins.jsonl", "edge.log", "journal.jsonl")
 
@@ -23,18 +23,30 @@ class ClusterSite:
         state: Takes what it keeps: configuration and the agent's store.
         short: A short path to `folder`, since a Unix socket's path may not be long.
         link: Its way to the hub.
+        board: Which kind of cabinet it is.
     """
 
-    def __init__(self, name: str, folder: Path, *, state: Path, short: Path, link: Link) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, state: Path, short: Path, link: Link, board: Board
+    ) -> None:
         self.name = name
         self.folder = folder
         self.short = short
         self.link = link
+        self.board = board
         self.config = state / "edge.toml"
         self.store = state / "store"
         self._cabinet = Child(
             f"{name}'s cabinet",
-            python_module("hardware.simulated.cabinet", "--dir", short, "--cluster", name),
+            python_module(
+                "hardware.simulated.cabinet",
+                "--dir",
+                short,
+                "--cluster",
+                name,
+                "--warm-up-s",
+                str(board.warm_up_s),
+            ),
             folder / "cabinet.log",
         )
         self._agent = Child(
@@ -106,7 +118,7 @@ class ClusterSite:
         """SIGKILL to the agent and its player; then what systemd's ExecStopPost does."""
         await self._agent.kill_group()
         command = python_module(
-            "hardware.relays_off", "--board", BOARD, "--simulated", str(self.short)
+            "hardware.relays_off", "--board", self.board.name, "--simulated", str(self.short)
         )
         await run_to_end(f"relays_off on {self.name}", command)
 

@@ -82,11 +82,11 @@ class HubSite:
         text = re.sub(r"(?m)^quiet_hours = .*$", f"quiet_hours = [{windows}]", text)
         settings.write_text(text, encoding="utf-8")
 
-    async def add_cluster(self, name: str, title: str, out: Path) -> None:
+    async def add_cluster(self, name: str, title: str, out: Path, *, board: str) -> None:
         """Makes a cluster known; its configuration goes to `out`."""
         command = python_module(
             "hub.app", "cluster", "add", name, "--state", self._state, "--title", title,
-            "--out", out,
+            "--out", out, "--board", board,
         )  # fmt: skip
         await run_to_end(f"loaxa-hub cluster add {name}", command)
 

@@ -18,6 +18,7 @@ from provisioning.bench.errors import BenchError
 from provisioning.bench.happenings import NOT_YET, CorruptCache, Happening, kinds
 from provisioning.bench.scenario import (
     AlarmExpectation,
+    BoardName,
     BulletinFile,
     Expectation,
     HeardExpectation,
@@ -54,6 +55,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     duration_s: Annotated[float, Meta(gt=0, le=86_400)]
     seed: int = 0
     quiet_hours: tuple[Window, ...] = ()
+    boards: dict[str, BoardName] = {}
 
 
 Made = TypeVar("Made", bound=Struct)
@@ -230,6 +232,8 @@ def _dangling(scenario: Scenario) -> Iterator[str]:
     slots = [one.id for one in scenario.slots if one.id]
     yield from (f"bulletin: two are called {name!r}" for name in _twice(bulletins))
     yield from (f"slot: two are called {name!r}" for name in _twice(slots))
+    for name in scenario.boards:
+        yield from _unknown("boards", name, [*scenario.cluster_names])
     for number, one in enumerate(scenario.bulletins, 1):
         yield from _file_troubles(f"bulletin {number}: file", scenario.sound_path(one))
     for number, slot in enumerate(scenario.slots, 1):

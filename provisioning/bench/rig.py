@@ -6,12 +6,13 @@ import asyncio
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hardware.board import find_board
 from hardware.simulated.world import World
 from provisioning.bench.cluster_site import ClusterSite
 from provisioning.bench.errors import BenchError
@@ -23,6 +24,7 @@ from provisioning.bench.sounds import writable_folder
 
 MAX_SOCKET_PATH = 90
 AT_ONCE = 2
+BOARD = "cabinet-v1"
 ONLINE_TIMEOUT_S = 60.0
 TITLES = ("Bản Thẳm", "Bản Hon", "Nà Phát", "Thèn Thầu", "Nà Cà", "Cò Lá")
 
@@ -37,6 +39,7 @@ class Rig:
         say: Told what goes on, a line at a time.
         http_port: Of the hub's pages; 0: any.
         quiet_hours: Of the commune.
+        boards: Clusters that are another board than the usual cabinet.
         password: Of the first user, when the hub is made.
         seed: Of random loss on links.
     """
@@ -50,6 +53,7 @@ class Rig:
         say: Callable[[str], None],
         http_port: int = 0,
         quiet_hours: tuple[str, ...] = (),
+        boards: Mapping[str, str] | None = None,
         password: str = "loaxa-bench",  # noqa: S107 - of a rig on the loopback
         seed: int = 0,
     ) -> None:
@@ -58,6 +62,7 @@ class Rig:
         self._names = names
         self._say = say
         self._quiet_hours = quiet_hours
+        self._boards = boards or {}
         self._password = password
         self._seed = seed
         self._stack = AsyncExitStack()
@@ -122,7 +127,12 @@ class Rig:
                 near = short / name
                 near.symlink_to(folder.resolve())
             self.clusters[name] = ClusterSite(
-                name, folder, state=self._state / name, short=near, link=link
+                name,
+                folder,
+                state=self._state / name,
+                short=near,
+                link=link,
+                board=find_board(self._boards.get(name, BOARD)),
             )
 
     def _short_folder(self) -> Path | None:
@@ -144,7 +154,9 @@ class Rig:
 
         async def add(site: ClusterSite) -> None:
             async with turns:
-                await self.hub.add_cluster(site.name, title(site.name), site.config)
+                await self.hub.add_cluster(
+                    site.name, title(site.name), site.config, board=site.board.name
+                )
 
         if missing:
             self._say(f"making {len(missing)} clusters")

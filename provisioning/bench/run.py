@@ -77,6 +77,7 @@ class ScenarioRun:
             scenario.cluster_names,
             say=self._say,
             quiet_hours=scenario.quiet_hours,
+            boards=scenario.boards,
             seed=scenario.seed,
         )
         async with rig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -18,6 +18,9 @@ AtS = Annotated[float, Meta(ge=0, le=86_400)]
 """Seconds after the instant at which every cluster holds its plan and sounds."""
 Label = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Window = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+
+
+BoardName = Literal["cabinet-v1", "fm-bridge"]
 
 
 class BulletinFile(Struct, frozen=True, kw_only=True):
@@ -134,6 +137,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         path: The file it came from.
         duration_s: Recording goes on until then.
         quiet_hours: Windows of the rig's commune; none unless set.
+        boards: Clusters that are another board than the usual cabinet.
         seed: Of what goes wrong at random.
     """
 
@@ -143,6 +147,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     duration_s: float
     seed: int = 0
     quiet_hours: tuple[str, ...] = ()
+    boards: dict[str, BoardName] = {}
     bulletins: tuple[BulletinFile, ...] = ()
     slots: tuple[PlannedSlot, ...] = ()
     events: tuple[Happening, ...] = ()

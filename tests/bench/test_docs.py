@@ -39,7 +39,8 @@ def rows(text: str) -> dict[str, list[str]]:
 def default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    value: Any = field.default
+    has_factory = field.default_factory is not msgspec.NODEFAULT
+    value: Any = field.default_factory() if has_factory else field.default
     if value is None:
         return "unset"
     if isinstance(value, float):

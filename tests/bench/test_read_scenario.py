@@ -63,6 +63,8 @@ MISTAKES = [
     ("duration_s = 45", "duration_s = inf", "duration_s: must be a finite number"),
     ("duration_s = 45", f"duration_s = 1{'0' * 400}", "duration_s: "),
     ("duration_s = 45", 'duration_s = 45\nquiet_hours = ["9-10"]', "quiet_hours"),
+    ("duration_s = 45", 'duration_s = 45\nboards = { bl-01 = "fm" }', "boards"),
+    ("duration_s = 45", 'duration_s = 45\nboards = { bl-09 = "fm-bridge" }', "boards: there is no"),
     ("duration_s = 45", "duration_s = 45\nslots = []", "slots: unknown key, did you mean 'slot'?"),
     # Bulletins
     ("[[bulletin]]", "[bulletin]", "bulletin: is written as [[bulletin]]"),
