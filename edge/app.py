@@ -42,7 +42,7 @@ log = logging.getLogger("edge")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code (2: a mistake in what was asked, said in one line)."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.command(options))
     except (ConfigErrors, BoardError) as error:
@@ -56,11 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
         prog="loaxa-edge", description="Plays the commune's programme on one cluster."
     )
-    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    verbs = top.add_subparsers(required=True, metavar="COMMAND")
     run = verbs.add_parser("run", help="run the agent (systemd does this)")
     run.add_argument(
         "--simulated", type=Path, metavar="CABINET", help="use the simulated cabinet in this folder"
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in verbs.choices.values():
         verb.add_argument("--config", type=Path, default=Path("/etc/loaxa/edge.toml"))
         verb.add_argument("--state", type=Path, default=Path("/var/lib/loaxa"))
-    return parser
+    return top
 
 
 def _run(options: argparse.Namespace) -> int:
