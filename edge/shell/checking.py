@@ -84,7 +84,7 @@ def judge_libvlc(version: str | None) -> Verdict:
     part = Words("Thư viện VLC", "VLC library")
     if version:
         return good(part, Words(version, version))
-    install = "sudo apt-get install libvlc5 vlc-plugin-base"
+    install = "sudo apt-get install libvlc5 libvlc-bin vlc-plugin-base"
     missing = Words("chưa cài", "not installed")
     return bad(part, missing, Words(f"hãy chạy: {install}", f"run: {install}"))
 

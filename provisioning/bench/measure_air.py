@@ -13,6 +13,7 @@ CLUSTERS = 6
 MS = 1000.0
 WORDS = "Xin chào bà con. Đây là bản tin của xã."
 OTHER_WORDS = "Mời bà con nghe tiếp phần thời tiết."
+LONGER_WORDS = "Thông báo khẩn. Mời bà con ở gần suối về nhà văn hoá ngay bây giờ. Xin nhắc lại."
 NEXT_AFTER_S = 9.0
 """From one start to the next: each time the amplifier has been off in between."""
 NEAR_S = 3.0
@@ -25,13 +26,14 @@ async def measure_air(folder: Path, say: Say, *, starts: int, pairs: int) -> lis
         other = await on.sound("thời tiết", OTHER_WORDS)
         planned = await _single_starts(on, first, starts, say)
         in_a_row = await _in_a_row(on, first, other, pairs, say)
-        asked = await _at_once(on, other, pairs, say)
+        longer = await on.sound("thông báo", LONGER_WORDS)
+        asked = await _at_once(on, longer, pairs, say)
     horns = on.horns()
     say("listening to the recordings")
     return [
         *_starts(horns, first, planned),
         _gaps(horns, first, other, in_a_row),
-        _soonest(horns, other, asked),
+        _soonest(horns, longer, asked),
     ]
 
 
@@ -120,7 +122,8 @@ def _soonest(horns: dict[str, Horn], sound: Sound, asked: list[float]) -> Figure
                 waits.append(horn.first_s + found.heard_from_s - at_s)
     return figure(
         "order to first sound", "s", waits,
-        note=f"slot planned {SOON_S:g} s ahead, sound cached; 2 s of it is the amplifier's warm-up",
+        note=f"slot planned {SOON_S:g} s ahead, sound cached; 2 s of it is the amplifier's warm-up, then the horns "
+        "join in progress",
     )  # fmt: skip
 
 
