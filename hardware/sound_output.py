@@ -157,21 +157,14 @@ class HornVoice:
         if self._closed.is_set():
             return
         self._is_drained = False
-        block = self._scaled(ctypes.string_at(samples, count * 2))
+        block = ctypes.string_at(samples, count * 2)
         mono_ns = pts_us * 1000 if pts_us > 0 else self._next_ns()
         if self.first_ns is None:
             self.first_ns = mono_ns
         self.end_ns = mono_ns + count * 1_000_000_000 // RATE
-        self._measure(block)
         self._wait_for_room(mono_ns)
         self._put(FrameKind.BLOCK, mono_ns, block)
-
-    def _scaled(self, block: bytes) -> bytes:
-        if self._gain == 1.0:
-            return block
-        return array.array(
-            "h", [round(sample * self._gain) for sample in array.array("h", block)]
-        ).tobytes()
+        self._measure(block)
 
     def _wait_for_room(self, mono_ns: int) -> None:
         """A card's buffer is short: who brings sound too early waits, and leaves the processor to others."""
@@ -195,13 +188,15 @@ class HornVoice:
 
     def _put(self, kind: FrameKind, mono_ns: int, block: bytes = b"") -> None:
         try:
-            self._send(frame(kind, self._number, mono_ns, self._clock.mono_ns(), block))
+            self._send(
+                frame(kind, self._number, mono_ns, self._clock.mono_ns(), block, gain=self._gain)
+            )
         except OSError:
             self._closed.set()  # the cabinet lost its power; the parent hears of it by the missing progress
 
     def _measure(self, block: bytes) -> None:
         sampled = array.array("h", block)[::LEVEL_STEP]
-        self._squares += sum(sample * sample for sample in sampled)
+        self._squares += sum(sample * sample for sample in sampled) * self._gain**2
         self._counted += len(sampled)
 
     def level_db(self) -> float | None:

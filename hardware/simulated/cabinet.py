@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from hardware.clock import SystemClock
-from hardware.simulated.horn import Horn
+from hardware.simulated.horn import Horn, Samples
 from hardware.simulated.recorder import WavRecorder
 from hardware.simulated.wire import FRAME, RATE, SOCKET_NAME, FrameKind
 
@@ -150,12 +150,12 @@ class Cabinet:
         self._player = writer
         try:
             while True:
-                kind, voice, mono_ns, out_ns, length = FRAME.unpack(
+                kind, voice, mono_ns, out_ns, gain, length = FRAME.unpack(
                     await reader.readexactly(FRAME.size)
                 )
                 samples = await reader.readexactly(length)
                 if kind == FrameKind.BLOCK:
-                    block = np.frombuffer(samples, np.int16)
+                    block = scaled(np.frombuffer(samples, np.int16), gain)
                     self._horn.feed(voice, mono_ns, block, put_out_ns=out_ns)
                 else:
                     self._horn.cut(voice, mono_ns)
@@ -234,6 +234,11 @@ class Cabinet:
             "clock": self._clock_state,
             "powered": self._powered,
         }
+
+
+def scaled(block: Samples, gain: float) -> Samples:
+    """Softer samples; at full volume they stay what they are."""
+    return block if gain == 1.0 else np.round(block * np.float32(gain)).astype(np.int16)
 
 
 async def _main(folder: Path, warm_up_s: float) -> None:

@@ -9,10 +9,10 @@ import struct
 from enum import IntEnum
 
 SOCKET_NAME = "cabinet.sock"
-FRAME = struct.Struct("<BIqqI")
-"""Kind, voice, instant of sounding and of putting out (CLOCK_MONOTONIC nanoseconds), number of bytes that follow."""
+FRAME = struct.Struct("<BIqqfI")
+"""Kind, voice, instant of sounding and of putting out (CLOCK_MONOTONIC nanoseconds), gain, number of bytes that
+follow."""
 RATE = 48_000
-SAMPLE_BYTES = 2
 
 
 class FrameKind(IntEnum):
@@ -29,6 +29,14 @@ def hello(role: str) -> bytes:
     return f'{{"role": "{role}"}}\n'.encode()
 
 
-def frame(kind: FrameKind, voice: int, mono_ns: int, out_ns: int, samples: bytes = b"") -> bytes:
-    """One frame of sound, due at `mono_ns` and put out at `out_ns`."""
-    return FRAME.pack(kind, voice, mono_ns, out_ns, len(samples)) + samples
+def frame(
+    kind: FrameKind,
+    voice: int,
+    mono_ns: int,
+    out_ns: int,
+    samples: bytes = b"",
+    *,
+    gain: float = 1.0,
+) -> bytes:
+    """One frame of sound, due at `mono_ns` and put out at `out_ns`; the cabinet applies the gain."""
+    return FRAME.pack(kind, voice, mono_ns, out_ns, gain, len(samples)) + samples

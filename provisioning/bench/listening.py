@@ -30,7 +30,8 @@ TIME_LINE_S = 0.5
 """Blocks whose time lines are nearer than this belong to one playing, resumed or not."""
 ALIAS_S = 0.004
 """Peaks of one block nearer than this are one peak."""
-PEAKS_A_BLOCK = 8
+PEAKS_A_BLOCK = 40
+"""A sound that is played more often in one recording is not found each time."""
 FINE_REACH_S = 0.006
 ALONE_S = 1.0
 MIN_HEARD_S = 0.3
