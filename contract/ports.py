@@ -36,21 +36,3 @@ class Clock(Protocol):
     def trust(self) -> ClockTrust:
         """How far `now()` may be believed."""
         ...
-
-
-class Link(Protocol):
-    """The way to the other side; it may be down for weeks."""
-
-    async def publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
-    ) -> None:
-        """Sends one message.
-
-        Raises:
-            LinkDown: It could not be handed over; the caller keeps it.
-        """
-        ...
-
-
-class LinkDown(Exception):  # noqa: N818 - a state of the world, named as people say it
-    """The link does not carry anything now."""
