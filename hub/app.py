@@ -37,9 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HubError as error:
         complain(error)
         return REFUSED
+    except OSError as error:
+        complain(_of_the_machine(error))
+        return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _of_the_machine(error: OSError) -> HubError:
+    """A refusal of the operating system, with the file or program that it is about."""
+    about = f"{error.filename}: " if error.filename else ""
+    why = f"{about}{error.strerror or error}"
+    return HubError("machine", f"máy từ chối: {why}", f"the machine refuses: {why}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -103,10 +113,19 @@ def _cluster(verbs: Verbs) -> None:
     made.add_argument("--hamlet")
     made.add_argument("--group", action="append", default=[])
     made.add_argument("--board", default="cabinet-v1", choices=("cabinet-v1", "fm-bridge"))
+    _package_of(made)
+    made = _verb(
+        inner, "renew", "hub.cli.clusters:renew", "give a cluster a new password and package"
+    )
+    made.add_argument("name")
+    _package_of(made)
+    _verb(inner, "list", "hub.cli.clusters:show", "list the clusters")
+
+
+def _package_of(made: argparse.ArgumentParser) -> None:
     made.add_argument("--mqtt-address", metavar="HOST:PORT", help="where the edge finds Mosquitto")
     made.add_argument("--media-url", metavar="URL", help="where the edge finds sound files")
     made.add_argument("--out", required=True, metavar="FILE.toml", help="the edge's configuration")
-    _verb(inner, "list", "hub.cli.clusters:show", "list the clusters")
 
 
 def _push(verbs: Verbs) -> None:

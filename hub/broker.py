@@ -35,6 +35,9 @@ STEADY_S = 60.0
 """Running for longer than this, it is worth a quick new start."""
 MAX_PACKET_BYTES = MAX_DESIRED_BYTES + 32 * 1024
 NS_PER_S = 1_000_000_000
+MAX_LOG_BYTES = 4 * 2**20
+"""Mosquitto's log and the one before it take twice this at most, and what is said between two looks."""
+LOG_LOOK_S = 60.0
 
 
 class Broker:
@@ -55,14 +58,27 @@ class Broker:
         """Mosquitto's user file."""
         return self._folder / "passwd"
 
+    @property
+    def _log_file(self) -> Path:
+        return self._folder / "mosquitto.log"
+
     def write_users(self, hashes: Mapping[str, str]) -> None:
         """Writes who may connect; a running Mosquitto reads it at once."""
         write_private(self._folder / "acl", acl_text(self._commune, hashes).encode())
         users = {**hashes, HUB_USER: self._password_hash}
         write_private(self.passwords, "".join(f"{n}:{h}\n" for n, h in users.items()).encode())
-        if self._child is not None and self._child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._child.send_signal(signal.SIGHUP)
+        self._reload()
+
+    def bound_log(self) -> None:
+        """Puts Mosquitto's log aside once it is large, over the one that was put aside before."""
+        try:
+            if self._log_file.stat().st_size > MAX_LOG_BYTES:
+                self._log_file.replace(self._log_file.with_name("mosquitto.log.1"))
+                self._reload()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.error("Mosquitto's log is not put aside: %s", error)
 
     async def start(self) -> None:
         """Starts Mosquitto and returns when it answers.
@@ -79,6 +95,7 @@ class Broker:
             )
         await self._wait_for_port()
         self._write_configuration()
+        self.bound_log()
         # The child gets SIGTERM when this process dies, however it dies: no stray broker holds the port.
         self._child = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "TERM", program, "-c", str(self._folder / "mosquitto.conf"),
@@ -93,7 +110,7 @@ class Broker:
         back_off_s = 1.0
         while True:
             began_ns = self._clock.mono_ns()
-            code = await self._child.wait() if self._child else None
+            code = await self._ended()
             if self._clock.mono_ns() - began_ns > STEADY_S * NS_PER_S:
                 back_off_s = 1.0
             log.error("Mosquitto ended (%s); starting it again in %.0f s", code, back_off_s)
@@ -104,6 +121,22 @@ class Broker:
                 log.warning("Mosquitto runs again")
             except (HubError, OSError) as error:
                 log.error("Mosquitto does not start: %s", error)
+
+    async def _ended(self) -> int | None:
+        """The child's exit code once it has one; its log is looked at meanwhile."""
+        while self._child is not None:
+            try:
+                async with asyncio.timeout(LOG_LOOK_S):
+                    return await self._child.wait()
+            except TimeoutError:
+                self.bound_log()
+        return None
+
+    def _reload(self) -> None:
+        """A running Mosquitto reads users and rules again, and opens its log anew."""
+        if self._child is not None and self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(signal.SIGHUP)
 
     async def stop(self) -> None:
         """Ends it in order: what it holds is on disk."""
@@ -137,7 +170,7 @@ class Broker:
                 return
             await asyncio.sleep(POLL_S)
         await self.stop()
-        where = self._folder / "mosquitto.log"
+        where = self._log_file
         raise HubError(
             "broker_failed",
             f"Mosquitto không chạy được; xem {where}",
@@ -168,7 +201,7 @@ max_inflight_messages 20
 max_queued_messages 10000
 max_queued_bytes 67108864
 set_tcp_nodelay true
-log_dest file {self._folder / "mosquitto.log"}
+log_dest file {self._log_file}
 log_timestamp_format %Y-%m-%dT%H:%M:%S
 log_type error
 log_type warning

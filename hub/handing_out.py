@@ -36,10 +36,12 @@ class HandingOut:
         self._clock = clock
         self._retained: dict[ClusterId, bytes] = {}
         self._all_seen = asyncio.Event()
+        self._caught_up = False
 
     def saw_retained(self, cluster: ClusterId, note: bytes) -> None:
         """The broker retains this note."""
-        self._retained[cluster] = note
+        if not self._caught_up:  # later it is the echo of what was published here
+            self._retained[cluster] = note
 
     def saw_all(self) -> None:
         """The broker has told all that it retains."""
@@ -57,6 +59,7 @@ class HandingOut:
                 await self._published(plan)
             else:
                 await self._publish(plan)
+        self._caught_up = True
         self._retained.clear()
 
     async def waiting(self) -> None:

@@ -23,10 +23,12 @@ log = logging.getLogger(__name__)
 MAX_EPOCH = 64
 MAX_BATCH_ROWS = 2000
 HIGHEST_VERSION = 2**53
+TOLD_COUNTS = frozenset(10**n for n in range(10))
+"""How often a cluster's messages were refused when the log says so: a faulty one does not fill it."""
 
 
 class Hearing:
-    """One message at a time, from any cluster. Bad messages are counted, and told once a cluster."""
+    """One message at a time, from any cluster. Bad ones are counted; the log tells a cluster's 1st, 10th, 100th."""
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class Hearing:
         self._outbox = outbox
         self._clock = clock
         self._known: frozenset[ClusterId] = frozenset()
-        self.refused: Counter[ClusterId] = Counter()
+        self._refused: Counter[ClusterId] = Counter()
 
     async def take(
         self, cluster: ClusterId, kind: Kind, payload: bytes, *, retained: bool
@@ -109,6 +111,7 @@ class Hearing:
         return cluster in self._known
 
     def _refuse(self, cluster: ClusterId, why: str) -> None:
-        self.refused[cluster] += 1
-        if self.refused[cluster] == 1:
-            log.warning("refused a message of %s: %s (more of its are counted only)", cluster, why)
+        self._refused[cluster] += 1
+        count = self._refused[cluster]
+        if count in TOLD_COUNTS:
+            log.warning("refused %d message(s) of %s: %s", count, cluster, why)

@@ -7,7 +7,14 @@ import binascii
 from pathlib import Path
 
 from contract.ids import CommuneId
-from contract.note import ED25519, PUBLIC_BYTES, NoteRefused, SignerKey, generate_key
+from contract.note import (
+    ED25519,
+    PUBLIC_BYTES,
+    NoteRefused,
+    SignerKey,
+    VerifierKey,
+    generate_key,
+)
 from hub.errors import HubError
 from hub.state_dir import StateDir, write_private
 
@@ -42,6 +49,22 @@ def read_private(path: Path) -> SignerKey:
             "no_key",
             f"không đọc được khoá ký {path}: {error}",
             f"the signing key {path} cannot be read: {error}",
+        ) from error
+
+
+def read_recovery_public(path: Path) -> VerifierKey:
+    """Reads the public half of the recovery key.
+
+    Raises:
+        HubError: The file is missing or is no key.
+    """
+    try:
+        return VerifierKey.decode(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError, NoteRefused) as error:
+        raise HubError(
+            "no_key",
+            f"không đọc được khoá phục hồi công khai {path}: {error}",
+            f"the recovery key's public half {path} cannot be read: {error}",
         ) from error
 
 

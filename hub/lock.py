@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from hub.errors import Conflict
+
+LOOKS = 100
+LOOK_S = 0.02
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def held(path: Path) -> Iterator[None]:
     """
     with path.open("a+", encoding="ascii") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except BlockingIOError as error:
             raise Conflict(
                 "hub_runs",
@@ -31,6 +36,19 @@ def held(path: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _take(file: IO[str]) -> None:
+    """Takes the lock; somebody who only looks (see `holder`) is waited for, a hub is not."""
+    pause = threading.Event()
+    for _ in range(LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # refused: a hub holds it
+        fcntl.flock(file, fcntl.LOCK_UN)
+        pause.wait(LOOK_S)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def holder(path: Path) -> int | None:

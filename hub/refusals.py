@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from contract.model import ZONE
@@ -130,6 +131,15 @@ def bad_dates() -> HubError:
     )
 
 
+def date_beyond_reason(first_year: int, last_year: int) -> HubError:
+    """A date that cannot be meant."""
+    return HubError(
+        "bad_dates",
+        f"ngày phải nằm trong các năm {first_year}–{last_year}",
+        f"dates must lie in the years {first_year}–{last_year}",
+    )
+
+
 def quiet_hours(at: datetime, window: str) -> HubError:
     """It would sound while people rest."""
     return HubError(
@@ -148,12 +158,31 @@ def nothing_to_stop() -> HubError:
     )
 
 
+def no_such_start(at: datetime) -> HubError:
+    """The slot does not start then."""
+    return NotFound(
+        "no_such_start",
+        f"lịch phát này không có lần phát lúc {at.isoformat()}",
+        f"this slot has no start at {at.isoformat()}",
+    )
+
+
 def plan_too_large(cluster: str, limit_kib: int) -> HubError:
     """The document would not pass."""
     return HubError(
         "plan_too_large",
         f"lịch phát của {cluster} quá lớn (tối đa {limit_kib} KiB); hãy huỷ bớt lịch cũ",
         f"the plan of {cluster} would be too large (at most {limit_kib} KiB); cancel old slots",
+    )
+
+
+def cannot_write(path: Path, error: OSError) -> HubError:
+    """A file or folder that takes nothing."""
+    why = error.strerror or str(error)
+    return HubError(
+        "no_permission",
+        f"không ghi được vào {path}: {why}",
+        f"{path} cannot be written to: {why}",
     )
 
 

@@ -8,9 +8,8 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from pathlib import Path
 from typing import NoReturn
 
 import uvicorn
@@ -43,6 +42,10 @@ class _Pages(uvicorn.Server):
         """Captures none."""
         yield
 
+    def stop(self) -> None:
+        """Says goodbye to who is connected, then ends."""
+        self.should_exit = True
+
 
 async def serve(state: StateDir, clock: HubClock, ready: Callable[[str], None]) -> None:
     """Serves until SIGTERM or SIGINT; SIGHUP takes in clusters that were added meanwhile.
@@ -55,10 +58,10 @@ async def serve(state: StateDir, clock: HubClock, ready: Callable[[str], None]) 
     Raises:
         HubError: It cannot start.
     """
-    state.root.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         parts = compose(state, clock)
         stack.callback(parts.store.close)
+        stack.enter_context(_signals({signal.SIGHUP: parts.users.ring}))
         stack.enter_context(lock.held(state.lock))
         listening = stack.enter_context(_listen(parts.settings.http.address))
         await parts.store.write(lambda c: parts.issuer.issue(c, clock.now()))
@@ -101,19 +104,8 @@ def _hub(parts: Parts, link: HubLink) -> Hub:
         operations=parts.operations,
         link=link,
         signer=parts.signer,
-        local_token=_local_token(parts.state.local_token),
+        local_token=parts.state.read_local_token(),
     )
-
-
-def _local_token(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise HubError(
-            "no_local_token",
-            f"không đọc được {path}: {error.strerror}",
-            f"{path} cannot be read: {error.strerror}",
-        ) from error
 
 
 async def _run(
@@ -129,7 +121,7 @@ async def _run(
         )
     )
     async with asyncio.TaskGroup() as tasks:
-        with _signals(pages, parts):
+        with _signals({signal.SIGTERM: pages.stop, signal.SIGINT: pages.stop}):
             background = [
                 tasks.create_task(broker.run()),
                 tasks.create_task(hub.live.run()),
@@ -146,19 +138,14 @@ async def _run(
 
 
 @contextmanager
-def _signals(pages: uvicorn.Server, parts: Parts) -> Iterator[None]:
+def _signals(handlers: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        pages.should_exit = True
-
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGINT, stop)
-    loop.add_signal_handler(signal.SIGHUP, parts.users.ring)
+    for name, handler in handlers.items():
+        loop.add_signal_handler(name, handler)
     try:
         yield
     finally:
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for name in handlers:
             loop.remove_signal_handler(name)
 
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.errors import HubError
+
 
 @dataclass(frozen=True)
 class StateDir:
@@ -52,6 +54,22 @@ class StateDir:
     def lock(self) -> Path:
         """Held by the hub that serves; holds its process id."""
         return self.root / "hub.lock"
+
+    def read_local_token(self) -> str:
+        """The word of programs on this machine.
+
+        Raises:
+            HubError: It cannot be read.
+        """
+        try:
+            return self.local_token.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise HubError(
+                "no_local_token",
+                f"không đọc được {self.local_token}: {why}",
+                f"{self.local_token} cannot be read: {why}",
+            ) from error
 
 
 def write_private(path: Path, data: bytes) -> None:

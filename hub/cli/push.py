@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from contract.model import ZONE
@@ -28,7 +29,7 @@ FIRST_ERROR = 400
 async def push(wanted: argparse.Namespace) -> None:
     """Uploads a sound and plans it."""
     state = StateDir(Path(wanted.state))
-    api = _Api(load_settings(state.settings).http.address, _token(state))
+    api = _Api(load_settings(state.settings).http.address, state.read_local_token())
     file = Path(wanted.file)
     _when(wanted)  # a mistake in the time shows before the upload
     bulletin = api.upload(file, wanted.title or file.stem, wanted.priority)
@@ -66,17 +67,6 @@ def _shown(when: dict[str, Any]) -> str:
     return f"{datetime.fromisoformat(when['at']).astimezone(ZoneInfo(ZONE)):%d/%m/%Y %H:%M:%S}"
 
 
-def _token(state: StateDir) -> str:
-    try:
-        return state.local_token.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise HubError(
-            "no_local_token",
-            f"không đọc được {state.local_token}: {error.strerror}",
-            f"{state.local_token} cannot be read: {error.strerror}",
-        ) from error
-
-
 class _Api:
     def __init__(self, address: str, token: str) -> None:
         self._address = address
@@ -85,18 +75,11 @@ class _Api:
     def upload(self, file: Path, title: str, priority: str) -> dict[str, Any]:
         boundary = secrets.token_hex(16)
         head, tail = _around(boundary, file.name, {"title": title, "priority": priority})
-        try:
-            size = len(head) + file.stat().st_size + len(tail)
-            with file.open("rb") as source:
-                body = _chunks(head, iter(lambda: source.read(CHUNK_BYTES), b""), tail)
-                kind = f"multipart/form-data; boundary={boundary}"
-                return self.call("POST", "/api/bulletins", body, kind, size)
-        except OSError as error:
-            raise HubError(
-                "no_file",
-                f"không đọc được tệp {file}: {error.strerror}",
-                f"{file} cannot be read: {error.strerror}",
-            ) from error
+        with _opened(file) as source:
+            size = len(head) + os.fstat(source.fileno()).st_size + len(tail)
+            body = _chunks(head, _pieces(file, source), tail)
+            kind = f"multipart/form-data; boundary={boundary}"
+            return self.call("POST", "/api/bulletins", body, kind, size)
 
     def call(
         self,
@@ -118,7 +101,7 @@ class _Api:
             connection.request(verb, path, body, headers)
             answer = connection.getresponse()
             return _read(answer.status, answer.read())
-        except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException) as error:
             raise HubError(
                 "no_hub_serves",
                 f"hub không trả lời ở {self._address}; hãy chạy: loaxa-hub serve ({error})",
@@ -126,6 +109,29 @@ class _Api:
             ) from error
         finally:
             connection.close()
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _pieces(file: Path, source: BinaryIO) -> Iterator[bytes]:
+    try:
+        while piece := source.read(CHUNK_BYTES):
+            yield piece
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> HubError:
+    return HubError(
+        "no_file",
+        f"không đọc được tệp {file}: {error.strerror}",
+        f"{file} cannot be read: {error.strerror}",
+    )
 
 
 def _read(status: int, data: bytes) -> dict[str, Any]:

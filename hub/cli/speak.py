@@ -16,3 +16,8 @@ def say(line: str) -> None:
 def complain(error: HubError) -> None:
     """One line of refusal, in both languages."""
     sys.stderr.write(f"loaxa-hub: {error.message_vi} — {error.message_en}\n")
+
+
+def warn(vietnamese: str, english: str) -> None:
+    """One line that stops nothing, in both languages."""
+    sys.stderr.write(f"loaxa-hub: {vietnamese} — {english}\n")

@@ -11,11 +11,13 @@ from contract.model import ZONE, Once, Priority, QuietHours, Slot, Weekly
 from contract.policy import planned_starts, touches_quiet
 from hub import refusals
 from hub.core.model import BulletinRecord, SlotOrder, SlotRecord
+from hub.core.planning import LAST_YEAR
 
 LOOK_AHEAD = timedelta(days=8)
 """A week and a day: every start of a weekly slot is seen at least once."""
 FAR_AHEAD = timedelta(days=400)
 MAX_SHOWN = 50
+FIRST_YEAR = 2000
 
 
 def check_order(
@@ -41,14 +43,22 @@ def check_order(
 
 
 def _check_dates(order: SlotOrder) -> None:
-    if not isinstance(order.when, Weekly):
+    if isinstance(order.when, Once):
+        _check_year(order.when.at)
         return
     try:
         bounds = [date.fromisoformat(d) for d in (order.when.from_date, order.when.until_date) if d]
     except ValueError as error:
         raise refusals.bad_dates() from error
+    for day in bounds:
+        _check_year(day)
     if bounds != sorted(bounds):
         raise refusals.bad_dates()
+
+
+def _check_year(day: date) -> None:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise refusals.date_beyond_reason(FIRST_YEAR, LAST_YEAR)
 
 
 def _check_quiet(
@@ -96,6 +106,14 @@ def start_to_stop(record: SlotRecord, duration_ms: int, now: datetime) -> dateti
         if at not in stopped
     ]
     return begun[-1] if begun else next_start(record, now)
+
+
+def has_start(record: SlotRecord, at: datetime) -> bool:
+    """Whether a slot has this very planned start."""
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        return False
+    slot = _as_slot(record.when, record.owed_from)
+    return at in planned_starts(slot, at, at + timedelta(microseconds=1), ZONE)
 
 
 def owed_from_after(

@@ -16,6 +16,8 @@ from hub.core.model import BulletinRecord, Cluster, SlotRecord
 
 KEPT_AFTER_END = timedelta(hours=24)
 STOP_KEPT = timedelta(days=1)
+LAST_YEAR = 2199
+"""Later dates are refused: sums with them would leave the calendar."""
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,10 +86,13 @@ def is_over(record: SlotRecord, duration_ms: int, now: datetime) -> bool:
 def _last_start_at(when: Once | Weekly) -> datetime | None:
     match when:
         case Once(at=at):
-            return at
+            return at if at.year <= LAST_YEAR else None
         case Weekly(until_date=str(day)):
             # The day ends everywhere on earth within two days: tidying need not be exact.
-            last = date.fromisoformat(day) + timedelta(days=2)
+            last_day = date.fromisoformat(day)
+            if last_day.year > LAST_YEAR:
+                return None
+            last = last_day + timedelta(days=2)
             return datetime(last.year, last.month, last.day, tzinfo=UTC)
         case Weekly():
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 from sqlalchemy import Connection
 
@@ -15,7 +15,6 @@ from hub.bell import Bell
 from hub.broker_users import mosquitto_hash
 from hub.clock import HubClock
 from hub.core.model import Cluster, ClusterView
-from hub.errors import NotFound
 from hub.issuer import Issuer
 from hub.live import Live, LiveView
 from hub.store import clusters as rows
@@ -46,10 +45,7 @@ class Clusters:
         if new.name in RESERVED:
             raise refusals.reserved_name(new.name)
         now = self._clock.now()
-        secret = secrets.token_urlsafe(32)
-        credentials = rows.Credentials(
-            secret_sha256=_sha256(secret), mosquitto_hash=mosquitto_hash(secret)
-        )
+        secret, credentials = _new_secret()
 
         def work(connection: Connection) -> None:
             if rows.get(connection, new.name) is not None:
@@ -63,6 +59,28 @@ class Clusters:
         self._outbox.ring()
         return secret
 
+    async def renew(self, name: ClusterId, *, by: str) -> str:
+        """Gives a known cluster a new secret; the old one is worth nothing from then on."""
+        now = self._clock.now()
+        secret, credentials = _new_secret()
+
+        def work(connection: Connection) -> None:
+            if rows.get(connection, name) is None:
+                raise refusals.unknown_clusters([name])
+            rows.replace_credentials(connection, name, credentials)
+            people.note_audit(connection, now, by, "cluster.renew", name)
+
+        await self._store.write(work)
+        self._users.ring()
+        return secret
+
+    async def get(self, name: ClusterId) -> Cluster:
+        """One cluster."""
+        found = await self._store.read(lambda c: rows.get(c, name))
+        if found is None:
+            raise refusals.unknown_clusters([name])
+        return found
+
     async def is_secret(self, cluster: str, secret: str) -> bool:
         """Whether this is the cluster's secret (HTTP Basic of /media)."""
         stored = await self._store.read(lambda c: rows.secret_sha256(c, cluster))
@@ -72,31 +90,26 @@ class Clusters:
         """All clusters, by name."""
         return await self._store.read(rows.everyone)
 
-    async def views(self) -> tuple[ClusterView, ...]:
-        """All clusters as they are now, by name."""
+    async def views(self, only: Collection[ClusterId] | None = None) -> tuple[ClusterView, ...]:
+        """All clusters, or only those named, as they are now, by name."""
         versions = await self._store.read(plans.versions)
         return tuple(
             [
                 _view(one, await self._live.view(one.name), versions.get(one.name, 0))
                 for one in await self.everyone()
+                if only is None or one.name in only
             ]
         )
 
     async def view(self, cluster: ClusterId) -> ClusterView:
         """One cluster as it is now."""
-        found = await self._store.read(lambda c: rows.get(c, cluster))
-        if found is None:
-            raise refusals.unknown_clusters([cluster])
+        found = await self.get(cluster)
         versions = await self._store.read(plans.versions)
         return _view(found, await self._live.view(cluster), versions.get(cluster, 0))
 
-    async def changes(self) -> AsyncIterator[ClusterView]:
-        """Clusters as they change, for as long as the caller listens (server-sent events)."""
-        async for name in self._live.changes():
-            try:
-                yield await self.view(name)
-            except NotFound:
-                continue
+    def changes(self) -> AsyncIterator[ClusterId]:
+        """Names of clusters as they change, for as long as the caller listens (server-sent events)."""
+        return self._live.changes()
 
 
 def _view(one: Cluster, live: LiveView, plan_version: int) -> ClusterView:
@@ -111,6 +124,13 @@ def _view(one: Cluster, live: LiveView, plan_version: int) -> ClusterView:
         reported=live.reported,
         plan_version=plan_version,
         plan_version_reported=live.reported.desired_version if live.reported else 0,
+    )
+
+
+def _new_secret() -> tuple[str, rows.Credentials]:
+    secret = secrets.token_urlsafe(32)
+    return secret, rows.Credentials(
+        secret_sha256=_sha256(secret), mosquitto_hash=mosquitto_hash(secret)
     )
 
 

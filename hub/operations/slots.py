@@ -24,6 +24,7 @@ from hub.core.model import (
 )
 from hub.core.ordering import (
     check_order,
+    has_start,
     next_start,
     owed_from_after,
     start_to_stop,
@@ -112,14 +113,20 @@ class Slots:
     async def stop(
         self, slot: SlotId, *, by: str, planned_at: datetime | None = None
     ) -> SlotChange:
-        """Stops one planned start: the named one, else what is on air, else the next."""
+        """Stops one planned start: the named one, else what is on air, else the next.
+
+        Raises:
+            HubError: It has no such start, or none at all.
+        """
         now = self._clock.now()
-        on_air = planned_at or await self._on_air_since(slot)
+        on_air = await self._on_air_since(slot)
 
         def change(connection: Connection) -> SlotRecord:
             old = _standing(connection, slot)
             bulletin = _bulletin(connection, old.bulletin)
-            at = on_air or start_to_stop(old, bulletin.duration_ms, now)
+            if planned_at and planned_at != on_air and not has_start(old, planned_at):
+                raise refusals.no_such_start(planned_at)
+            at = planned_at or on_air or start_to_stop(old, bulletin.duration_ms, now)
             if at is None:
                 raise refusals.nothing_to_stop()
             rows.insert_stop(connection, Stop(slot=slot, planned_at=at))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy import insert as into
 
 from contract.ids import ClusterId
@@ -40,6 +40,15 @@ def insert(
     )
     for group in sorted(set(made.groups)):
         connection.execute(into(cluster_group).values(cluster=made.name, name=group))
+
+
+def replace_credentials(connection: Connection, name: ClusterId, credentials: Credentials) -> None:
+    """Gives a cluster another secret."""
+    connection.execute(
+        update(clusters)
+        .where(clusters.c.name == name)
+        .values(secret_sha256=credentials.secret_sha256, mosquitto_hash=credentials.mosquitto_hash)
+    )
 
 
 def everyone(connection: Connection) -> tuple[Cluster, ...]:

@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from hub.hub import Hub
-from hub.operations.people import SESSION_LENGTH
+from hub.operations.people import MAX_NAME, SESSION_LENGTH
 from hub.web import refusals
 from hub.web.callers import COOKIE, PersonRequest, same_site, signed_in
 from hub.web.throttle import LoginThrottle
@@ -36,9 +36,10 @@ async def login(
     """Signs a person in."""
     throttle: LoginThrottle = state.throttle
     address = request.client.host if request.client else ""
-    throttle.check(data.user, address)
+    if len(data.user) > MAX_NAME:  # nobody is called so, and it is not remembered
+        raise refusals.wrong_password()
+    throttle.attempt(data.user, address)
     if not await hub.operations.people.is_password(data.user, data.password):
-        throttle.failed(data.user, address)
         raise refusals.wrong_password()
     throttle.succeeded(data.user, address)
     opened = await hub.operations.people.open_session(data.user)

@@ -13,6 +13,7 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 
 from contract.ids import ClusterId
+from hub.bell import Bell
 from hub.core.model import ClusterView, JournalRecord
 from hub.hub import Hub
 from hub.web.callers import signed_in
@@ -50,35 +51,52 @@ async def events(hub: NamedDependency[Hub]) -> Stream:
 
 async def fleet_events(hub: Hub) -> AsyncGenerator[bytes, None]:
     """Events as bytes: all clusters at once, then those that change, with a ping while nothing does."""
-    waiting: asyncio.Queue[ClusterView] = asyncio.Queue()
+    changed = _Changed()
 
     async def listen() -> None:
-        async for view in hub.operations.clusters.changes():
-            waiting.put_nowait(view)
+        async for name in hub.operations.clusters.changes():
+            changed.add(name)
 
     listener = asyncio.create_task(listen())
     try:
         yield _event(await hub.operations.clusters.views())
         while not listener.done():
-            yield await _next(waiting)
+            yield await _next(hub, changed)
     finally:
         listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listener
 
 
-async def _next(waiting: asyncio.Queue[ClusterView]) -> bytes:
+class _Changed:
+    """Names of clusters that changed since they were last taken: never more than there are clusters."""
+
+    def __init__(self) -> None:
+        self._names: set[ClusterId] = set()
+        self._bell = Bell()
+
+    def add(self, name: ClusterId) -> None:
+        self._names.add(name)
+        self._bell.ring()
+
+    async def wait(self) -> None:
+        while not self._names:
+            await self._bell.wait()
+
+    def take(self) -> frozenset[ClusterId]:
+        taken = frozenset(self._names)
+        self._names.clear()
+        return taken
+
+
+async def _next(hub: Hub, changed: _Changed) -> bytes:
     try:
         async with asyncio.timeout(PING_S):
-            first = await waiting.get()
+            await changed.wait()
     except TimeoutError:
         return b": ping\n\n"
     await asyncio.sleep(GATHER_S)
-    latest = {first.name: first}
-    while not waiting.empty():
-        view = waiting.get_nowait()
-        latest[view.name] = view
-    return _event(tuple(latest.values()))
+    return _event(await hub.operations.clusters.views(changed.take()))
 
 
 def _event(views: tuple[ClusterView, ...]) -> bytes:

@@ -14,6 +14,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from contract.ids import BulletinId
 from hub.core.model import SlotView
 from hub.hub import Hub
 from hub.web import moments
@@ -22,7 +23,6 @@ from hub.web.proof import entries, latest_outcomes, slot_line
 from hub.web.standing import Tone, standing, summary
 from hub.web.texts import Language, Texts
 
-PARTS = frozenset({"clusters", "slots", "journal"})
 LANGUAGE_COOKIE = "loaxa_lang"
 SHOWN_SLOTS = 40
 SHOWN_ENTRIES = 40
@@ -80,26 +80,46 @@ def _html(text: str, language: Language) -> Response[str]:
     return Response(text, media_type=MediaType.HTML, cookies=[cookie], headers=headers)
 
 
-async def _parts(hub: Hub, texts: Texts) -> dict[str, object]:
+async def _clusters_part(hub: Hub, texts: Texts) -> dict[str, object]:
+    titles = await _titles(hub)
     views = await hub.operations.clusters.views()
-    bulletins = await hub.operations.bulletins.everything()
-    slots = await hub.operations.slots.everything()
-    records = await hub.operations.journal.newest(limit=READ_ROWS)
-    titles = {one.id: one.title for one in bulletins}
-    names = {str(one.name): one.title for one in views}
     standings = tuple(standing(view, titles, texts.say) for view in views)
-    now = hub.clock.now()
-    outcomes = latest_outcomes(records)
     return {
         "standings": sorted(standings, key=lambda one: _urgency(one.tone)),
         "summary": summary(standings, texts.say),
-        "bulletins": bulletins,
+    }
+
+
+async def _slots_part(hub: Hub, texts: Texts) -> dict[str, object]:
+    names = await _names(hub)
+    outcomes = latest_outcomes(await hub.operations.journal.newest(limit=READ_ROWS))
+    slots = await hub.operations.slots.everything()
+    now = hub.clock.now()
+    return {
         "slots": [
             slot_line(view, outcomes.get(view.id, []), names, now, texts.say)
             for view in _in_order(slots, now)
-        ],
-        "entries": entries(records, titles, names, texts.say)[:SHOWN_ENTRIES],
-        "now": now,
+        ]
+    }
+
+
+async def _journal_part(hub: Hub, texts: Texts) -> dict[str, object]:
+    titles, names = await _titles(hub), await _names(hub)
+    records = await hub.operations.journal.newest(limit=READ_ROWS)
+    return {"entries": entries(records, titles, names, texts.say)[:SHOWN_ENTRIES]}
+
+
+PARTS = {"clusters": _clusters_part, "slots": _slots_part, "journal": _journal_part}
+"""What each part of the page shows; only what is asked for is looked up."""
+
+
+async def _titles(hub: Hub) -> dict[BulletinId, str]:
+    return {one.id: one.title for one in await hub.operations.bulletins.everything()}
+
+
+async def _names(hub: Hub) -> dict[str, str]:
+    return {
+        str(one.name): one.title or one.name for one in await hub.operations.clusters.everyone()
     }
 
 
@@ -123,13 +143,17 @@ async def page(request: PageRequest, hub: NamedDependency[Hub], state: State) ->
         return Redirect("/login")
     language = chosen_language(request)
     pages: Pages = state.pages
-    parts = await _parts(hub, pages.texts(language))
-    text = pages.render("page.html", language, **parts, **_frame(hub, caller))
+    shown: dict[str, object] = {}
+    for make in PARTS.values():
+        shown |= await make(hub, pages.texts(language))
+    shown["bulletins"] = await hub.operations.bulletins.everything()
+    text = pages.render("page.html", language, **shown, **_frame(hub, caller))
     return _html(text, language)
 
 
 def _frame(hub: Hub, caller: Caller) -> dict[str, object]:
     return {
+        "now": hub.clock.now(),
         "commune": hub.settings.name or hub.settings.commune,
         "caller": caller,
         "quiet_hours": hub.settings.plan.quiet_hours,
@@ -146,8 +170,8 @@ async def part(
         raise NotFoundException
     language = chosen_language(request)
     pages: Pages = state.pages
-    parts = await _parts(hub, pages.texts(language))
-    return _html(pages.render(f"{name}.html", language, **parts), language)
+    shown = await PARTS[name](hub, pages.texts(language))
+    return _html(pages.render(f"{name}.html", language, **shown), language)
 
 
 @get("/login", include_in_schema=False)

@@ -41,9 +41,9 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 FAULTS = {
     "player_failed": mark("the player failed"),
-    "player_down": mark("the player is down"),
     "disk_full": mark("the memory card is full"),
     "relay_failed": mark("the relay failed"),
+    "relay_guard": mark("the amplifier was switched off by its guard and rests"),
 }
 """Words for fault codes that have no field of their own in `Reported`."""
 TOLD_ELSEWHERE = frozenset({"arrester_failed", "clock_untrusted"})

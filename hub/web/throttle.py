@@ -19,21 +19,17 @@ class LoginThrottle:
         self._clock = clock
         self._failures: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
 
-    def check(self, user: str, address: str) -> None:
-        """Lets a login be tried.
+    def attempt(self, user: str, address: str) -> None:
+        """Lets a login be tried, and counts it as failed until `succeeded`: of many at once only ten pass.
 
         Raises:
             WebRefusal: Too many have failed lately.
         """
-        failures = self._recent((user, address))
+        key = (user, address)
+        failures = self._recent(key)
         if len(failures) >= FAILURES:
             wait_ns = failures[0] + WINDOW_NS - self._clock.mono_ns()
             raise refusals.too_many_failures(wait_ns / 1e9)
-
-    def failed(self, user: str, address: str) -> None:
-        """Counts a failure."""
-        key = (user, address)
-        failures = self._recent(key)
         failures.append(self._clock.mono_ns())
         self._failures[key] = failures
         self._failures.move_to_end(key)

@@ -147,6 +147,44 @@ async def test_a_broker_that_dies_is_started_again(
     assert await connects(connect, "hub", "hub-secret")
 
 
+async def test_the_log_is_put_aside_before_it_fills_the_disk(
+    parts: Parts, broker: Any, connect: Any, running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.broker.MAX_LOG_BYTES", 5000)
+    monkeypatch.setattr("hub.broker.LOG_LOOK_S", 0.05)
+    file = parts.state.broker / "mosquitto.log"
+    aside = parts.state.broker / "mosquitto.log.1"
+
+    async def put_aside() -> bool:
+        await connects(connect, "hub", "hub-secret")
+        return aside.exists() and file.exists()
+
+    async with running(broker.run()):
+        await until(put_aside)
+        aside.unlink()
+        await until(put_aside)
+    assert sorted(one.name for one in parts.state.broker.glob("mosquitto.log*")) == [
+        "mosquitto.log",
+        "mosquitto.log.1",
+    ]
+
+
+async def test_a_large_log_is_put_aside_at_the_start(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.broker.MAX_LOG_BYTES", 5000)
+    file = parts.state.broker / "mosquitto.log"
+    file.write_bytes(b"x" * 5001)
+    made = Broker(
+        parts.state.broker, parts.settings.mqtt.address, parts.settings.commune, "x", SystemClock()
+    )
+    made.write_users({})
+    await made.start()
+    await made.stop()
+    assert file.stat().st_size < 5000
+    assert (parts.state.broker / "mosquitto.log.1").stat().st_size == 5001
+
+
 def mosquitto_of(parts: Parts) -> int:
     """Process id of the Mosquitto that runs from this hub's configuration."""
     wanted = str(parts.state.broker / "mosquitto.conf").encode()

@@ -20,6 +20,7 @@ from contract.codec import decode
 from contract.ids import ClusterId
 from contract.status import HubState
 from contract.topics import Kind, cluster_topic, hub_state_topic
+from hub import lock
 from hub.settings import load_settings, split_address
 from hub.state_dir import StateDir
 
@@ -135,6 +136,38 @@ async def test_a_cluster_added_while_the_hub_runs_connects_at_once(
     assert b"hub.binh-lu" in await eventually(has_plan)
     (seen,) = await served.api("/api/clusters")
     assert (seen["name"], seen["plan_version"]) == ("bl-01", 1)
+
+
+async def test_a_renewed_cluster_gets_in_with_its_new_password_only(
+    served: Served, eventually: Any
+) -> None:
+    old = await served.add("bl-01")
+    out = served.state.root / "bl-01.toml"
+    await served.run("cluster", "renew", "bl-01", "--out", str(out))
+    new = tomllib.loads(out.read_text())
+
+    async def gets_in(package: dict[str, Any]) -> bool:
+        with contextlib.suppress(aiomqtt.MqttError):
+            async with served.edge(package):
+                return True
+        return False
+
+    await eventually(lambda: gets_in(new))
+    assert not await gets_in(old)
+
+
+async def test_a_hub_that_is_starting_survives_being_told_of_a_cluster(
+    state: StateDir, hub_command: Any, eventually: Any
+) -> None:
+    made = Served(state, hub_command, eventually)
+    starting = asyncio.create_task(made.start())
+    process = await eventually(lambda: lock.holder(state.lock), what="the lock")
+    while not starting.done():
+        os.kill(process, signal.SIGHUP)
+        await asyncio.wait([starting], timeout=0.05)
+    await starting
+    assert await made.end(signal.SIGTERM) == 0
+    await made.no_mosquitto()
 
 
 async def test_a_killed_hub_leaves_no_mosquitto_and_comes_back_with_the_same_plans(

@@ -152,6 +152,50 @@ async def test_nothing_to_stop(village: Any, slots: Any, clock: Any) -> None:
     assert (await refusal(slots.stop(made.id, by="t"))).code == "nothing_to_stop"
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "2026-11-24T17:00:01+07:00",
+        "2026-11-25T17:00:00+07:00",
+        "0001-01-01T00:00:00+00:00",
+        "9999-12-31T23:59:59.999999+00:00",
+    ],
+)
+async def test_a_start_that_is_none_is_not_stopped(village: Any, slots: Any, named: str) -> None:
+    bulletin = await village.bulletin()
+    made = (await slots.add(village.order(bulletin), by="t")).slot
+    at = datetime.fromisoformat(named)
+    error = await refusal(slots.stop(made.id, by="t", planned_at=at))
+    assert (error.code, error.http_status) == ("no_such_start", 404)
+    assert (await slots.get(made.id)).stops == ()
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        Weekly(days=(2,), times=("17:00",), until_date="9999-12-31"),
+        Weekly(days=(2,), times=("17:00",), from_date="0001-01-01"),
+        Once(at=datetime.fromisoformat("9999-12-31T23:00:00+00:00")),
+        Once(at=datetime.fromisoformat("0001-01-01T00:00:00+00:00")),
+    ],
+)
+async def test_dates_beyond_reason_are_refused(village: Any, slots: Any, when: Any) -> None:
+    bulletin = await village.bulletin()
+    error = await refusal(slots.preview(village.order(bulletin, when=when)))
+    assert error.code == "bad_dates"
+    assert "2000–2199" in error.message_en
+    assert (
+        await refusal(slots.add(village.order(bulletin, when=when), by="t"))
+    ).code == "bad_dates"
+
+
+async def test_a_slot_may_end_in_the_far_future(village: Any, slots: Any) -> None:
+    bulletin = await village.bulletin()
+    when = Weekly(days=(2,), times=("17:00",), until_date="2199-12-31")
+    made = (await slots.add(village.order(bulletin, when=when), by="t")).slot
+    assert made.next_at == FIVE
+
+
 async def owed_from(village: Any, slot: SlotId) -> datetime:
     found = await village.parts.store.read(lambda c: rows.require(c, slot))
     assert isinstance(found.owed_from, datetime)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -83,6 +84,29 @@ async def test_guessing_is_slowed_down(log_in: LogIn, watch: Any) -> None:
     assert (await log_in(user="someone-else")).status_code == 401
     watch.pass_by(minutes=11)
     assert (await log_in()).status_code == 200
+
+
+async def test_of_many_guesses_at_once_only_ten_are_tried(log_in: LogIn) -> None:
+    answers = await asyncio.gather(*(log_in(password=f"wrong-{n}") for n in range(30)))
+    assert sorted(one.status_code for one in answers) == [401] * 10 + [429] * 20
+
+
+async def test_who_gets_in_has_failed_no_more(log_in: LogIn) -> None:
+    for _ in range(3):
+        for _ in range(9):
+            assert (await log_in(password="wrong-one")).status_code == 401
+        assert (await log_in()).status_code == 200
+
+
+async def test_an_endless_name_is_refused_and_not_remembered(
+    anyone: httpx.AsyncClient, log_in: LogIn
+) -> None:
+    app: Any = anyone._transport.app  # type: ignore[attr-defined]
+    for _ in range(12):
+        assert (await log_in(user="x" * 65)).status_code == 401
+    assert len(app.state.throttle._failures) == 0
+    assert (await log_in(user="x" * 64)).status_code == 401
+    assert len(app.state.throttle._failures) == 1
 
 
 async def test_another_site_cannot_log_a_browser_in(anyone: httpx.AsyncClient) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
 import httpx
 import msgspec
+import pytest
 
 from contract.ids import BulletinId, ClusterId, Sha256, SlotId
 from contract.journal import ItemRow, JournalBatch, Outcome, Reason
@@ -55,4 +58,37 @@ async def test_events_tell_all_and_then_what_changes(hub: Hub, secret: str) -> N
             await hub.live.changed(BL_01)
             await asyncio.sleep(0.05)
     assert [view.name for view in _views(change.result())] == ["bl-01"]
+    await events.aclose()
+
+
+async def test_a_browser_that_stalls_costs_one_look_up(
+    hub: Hub, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert secret
+    looked: list[object] = []
+    look = hub.operations.clusters.views
+
+    async def counted(*only: Any) -> tuple[ClusterView, ...]:
+        looked.append(only)
+        return await look(*only)
+
+    monkeypatch.setattr(hub.operations.clusters, "views", counted)
+    names: asyncio.Queue[ClusterId] = asyncio.Queue()
+    taken = asyncio.Event()
+
+    async def changes() -> AsyncIterator[ClusterId]:
+        while True:
+            if names.empty():
+                taken.set()
+            yield await names.get()
+
+    monkeypatch.setattr(hub.operations.clusters, "changes", changes)
+    events = fleet_events(hub)
+    assert len(_views(await anext(events))) == 2
+    for _ in range(500):
+        names.put_nowait(BL_01)
+    taken.clear()
+    await taken.wait()
+    assert [view.name for view in _views(await anext(events))] == ["bl-01"]
+    assert looked == [(), (frozenset({BL_01}),)]
     await events.aclose()

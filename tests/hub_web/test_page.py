@@ -11,6 +11,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 import hub.web.app
+from hub.hub import Hub
 from hub.web.texts import Language, load_texts
 
 WEB = Path(hub.web.app.__file__).parent
@@ -22,6 +23,29 @@ async def test_the_page_wants_a_login(anyone: httpx.AsyncClient) -> None:
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/login"
     assert "Đăng nhập" in (await anyone.get("/login")).text
+
+
+@pytest.mark.parametrize(
+    ("part", "not_asked"),
+    [
+        ("clusters", [("journal", "newest"), ("slots", "everything")]),
+        ("slots", [("clusters", "views"), ("bulletins", "everything")]),
+        ("journal", [("clusters", "views"), ("slots", "everything")]),
+    ],
+)
+async def test_a_part_looks_up_only_what_it_shows(
+    local: httpx.AsyncClient,
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    not_asked: list[tuple[str, str]],
+) -> None:
+    async def never(*_: object, **__: object) -> None:
+        raise AssertionError("looked up in vain")
+
+    for topic, verb in not_asked:
+        monkeypatch.setattr(getattr(hub.operations, topic), verb, never)
+    assert (await local.get(f"/part/{part}")).status_code == 200
 
 
 async def test_the_page(
@@ -90,3 +114,14 @@ def test_texts_without_a_translation_are_said_as_they_are() -> None:
     texts = load_texts(WEB.parent / "locale")
     assert texts[Language.EN].say("clock not right") == "clock not right"
     assert texts[Language.VI].say("clock not right") == "đồng hồ chưa đúng"
+
+
+def test_the_officers_paper_uses_the_pages_words() -> None:
+    paper = (WEB.parents[1] / "docs" / "officer.md").read_text(encoding="utf-8")
+    with (WEB.parent / "locale" / "vi" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        known = {str(message.string) for message in read_po(file)}
+    told = [line.split("|")[1].strip() for line in paper.splitlines() if line.startswith("| ")][1:]
+    assert len(told) > 5
+    assert {*told} <= known
+    assert "Cho phép phát trong giờ yên tĩnh" in known
+    assert "yên lặng" not in paper
