@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from contract.journal import JournalAck
-from contract.model import Desired
+from contract.model import CONTRACT_VERSION, Desired
 from contract.note import NoteRefused, SignerKey, VerifierKey, open_note, sign_note
 
 Message = TypeVar("Message", bound=msgspec.Struct)
@@ -15,6 +15,10 @@ Signed = TypeVar("Signed", Desired, JournalAck)
 
 MAX_DESIRED_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024
+
+
+class _Versioned(msgspec.Struct):
+    v: int = CONTRACT_VERSION
 
 
 class Refused(ValueError):  # noqa: N818 - what happened to the message
@@ -30,14 +34,32 @@ def decode(payload: bytes, kind: type[Message], *, max_bytes: int = MAX_MESSAGE_
     """Reads a message.
 
     Raises:
-        Refused: Too large, not JSON, or not of this kind.
+        Refused: Too large, not JSON, not of this kind, or of a newer contract.
     """
     if len(payload) > max_bytes:
         raise Refused(f"too large: {len(payload)} bytes, at most {max_bytes}")
     try:
-        return msgspec.json.decode(payload, type=kind)
+        message = msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _refuse_newer(_version_of(payload))
         raise Refused(f"unreadable: {error}") from error
+    _refuse_newer(getattr(message, "v", CONTRACT_VERSION))
+    return message
+
+
+def _version_of(payload: bytes) -> int:
+    """What a message that cannot be read as what it should be says of its version."""
+    try:
+        return msgspec.json.decode(payload, type=_Versioned).v
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return CONTRACT_VERSION
+
+
+def _refuse_newer(version: int) -> None:
+    if version > CONTRACT_VERSION:
+        raise Refused(
+            f"contract version {version}, and this program knows {CONTRACT_VERSION}: update it"
+        )
 
 
 def sign(message: Desired | JournalAck, *signers: SignerKey) -> bytes:

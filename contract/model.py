@@ -19,6 +19,8 @@ from contract.ids import (
 )
 
 CONTRACT_VERSION = 1
+LATE_LIMIT_S = 600
+"""A late item is joined in progress within this, else skipped (Rivendell's grace time, as a default)."""
 ZONE = "Asia/Ho_Chi_Minh"
 """Local time of every commune; Viet Nam has one zone and no summer time."""
 
@@ -96,7 +98,7 @@ class Slot(Struct, frozen=True, kw_only=True):
     when: Once | Weekly
     owed_from: Instant
     approved_at: Instant
-    late_limit_s: Annotated[int, Meta(ge=0, le=24 * 3600)] = 600
+    late_limit_s: Annotated[int, Meta(ge=0, le=24 * 3600)] = LATE_LIMIT_S
     in_quiet_hours: bool = False
     volume_pct: Percent | None = None
 

@@ -7,10 +7,9 @@ from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
+from contract.model import LATE_LIMIT_S as LATE_LIMIT_S  # noqa: PLC0414 - a rule like the others
 from contract.model import Once, Priority, QuietHours, Slot, Weekly
 
-LATE_LIMIT_S = 600
-"""A late item is joined in progress within this, else skipped (Rivendell's grace time, as a default)."""
 AMPLIFIER_WARM_UP_S = 2.0
 AMPLIFIER_HOLD_S = 0.5
 """How long the amplifier stays on after the last sample: no clipped syllable, no thump."""

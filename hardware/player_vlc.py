@@ -21,6 +21,8 @@ RECYCLE_AFTER = 50
 """Items after which an idle worker is replaced: libvlc leaks a little on long runs."""
 STALL_S = 5.0
 """A sound that is due to be heard and says nothing for so long is stuck."""
+START_S = 30.0
+"""A worker gets so long to be ready: a small Pi loads VLC's plug-ins from a slow card, which takes up to 15 s."""
 RESTART_PAUSES_S = (0.2, 1.0, 5.0, 30.0)
 LINE_LIMIT = 64 * 1024
 
@@ -39,6 +41,9 @@ _Said = Prepared | Started | Progress | HeardOut | Failed | _Ready | _Pong
 class VlcPlayer:
     """Implements `hardware.player.Player`; use it with `async with`.
 
+    Should its keeper end by a fault that nobody foresaw, the block is cancelled and the fault raised from it: an agent
+    without a player must not go on as if it had one.
+
     Args:
         output: Where the sound goes: `alsa`, `alsa:DEVICE` or `horn:SOCKET`.
         on_event: Is told every event, in the event loop.
@@ -52,7 +57,9 @@ class VlcPlayer:
         self._on_event = on_event
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
+        self._tasks = asyncio.TaskGroup()
         self._keeper: asyncio.Task[None] | None = None
+        self._began_ns = 0
         self._held: dict[str, int] = {}
         self._served = 0
         self._failures = 0
@@ -61,7 +68,8 @@ class VlcPlayer:
         self._decoder = msgspec.json.Decoder(_Said)
 
     async def __aenter__(self) -> Self:
-        self._keeper = asyncio.create_task(self._keep(), name="player")
+        await self._tasks.__aenter__()
+        self._keeper = self._tasks.create_task(self._keep(), name="player")
         return self
 
     async def __aexit__(
@@ -72,8 +80,7 @@ class VlcPlayer:
     ) -> None:
         if self._keeper is not None:
             self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        await self._tasks.__aexit__(kind, error, tb)
 
     @property
     def is_ready(self) -> bool:
@@ -140,9 +147,13 @@ class VlcPlayer:
     async def _live_once(self) -> str:
         command = (sys.executable, "-m", "hardware.player_worker", "--output", self._output)
         pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, limit=LINE_LIMIT
-        )
+        self._began_ns = self._clock.mono_ns()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=pipe, stdout=pipe, limit=LINE_LIMIT
+            )
+        except OSError as error:  # no memory, no file handles: they may come back
+            return f"the player process cannot be started ({error})"
         self._served = 0
         try:
             return await self._listen(self._process)
@@ -155,13 +166,15 @@ class VlcPlayer:
         assert process.stdout is not None  # noqa: S101 - asked for above
         while True:
             try:
-                line = await asyncio.wait_for(
-                    process.stdout.readline(), STALL_S if self._held else None
-                )
+                # Not `wait_for`: in Python 3.11 it can forget that the task is to end.
+                async with asyncio.timeout(STALL_S):
+                    line = await process.stdout.readline()
             except TimeoutError:
                 if why := self._is_stuck():
                     return why
                 continue
+            except (OSError, ValueError) as error:
+                return f"the player process cannot be understood ({error})"
             if not line:
                 return "the player process ended"
             self._hear(line)
@@ -171,7 +184,11 @@ class VlcPlayer:
                 return why
 
     def _is_stuck(self) -> str | None:
-        limit_ns = self._clock.mono_ns() - round(STALL_S * 1e9)
+        now_ns = self._clock.mono_ns()
+        if not self._ready.is_set():  # what is held waits for it, and is not stuck
+            is_late = now_ns - self._began_ns > START_S * 1e9
+            return f"the player process is not ready after {START_S:.0f} s" if is_late else None
+        limit_ns = now_ns - round(STALL_S * 1e9)
         stuck = [item for item, heard_ns in self._held.items() if heard_ns < limit_ns]
         return f"no sign of life from {stuck[0]}" if stuck else None
 

@@ -22,13 +22,12 @@ from hardware.judging import (
 from hardware.machine import Machine
 from hardware.pin_error import PinError
 from hardware.probing import Event, Prober
-from hardware.verdict import Verdict, Words, exit_code, line_of
+from hardware.verdict import NO_CABINET, Verdict, Words, exit_code, line_of
 
 NOISE = Words(
     "CẢNH BÁO: phép thử này đóng rơ-le tăng âm và phát một tiếng bíp ra loa. Hãy chạy lại với --yes.",
     "WARNING: this test closes the amplifier's relay and sounds a beep. Run it again with --yes.",
 )
-NO_CABINET = Words("không có tủ mô phỏng trong thư mục này", "no simulated cabinet in this folder")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,9 @@ class Words(Struct, frozen=True):
         return self.en if english else self.vi
 
 
+NO_CABINET = Words("không có tủ mô phỏng trong thư mục này", "no simulated cabinet in this folder")
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """What was found of one part, and what to do when it does not hold."""
 

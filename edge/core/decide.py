@@ -28,10 +28,11 @@ def decide(snapshot: Snapshot, limits: Limits) -> Decision:
     trusted = snapshot.trust.is_trusted
     programme = lay_out(snapshot, limits) if trusted else _nothing()
     closings = _closings(programme, snapshot, limits)
-    cues = _cues(programme, snapshot, limits)
+    rests = rests_until(snapshot, limits) is not None
+    cues = () if rests else _cues(programme, snapshot, limits)
     return Decision(
         cues=cues,
-        amplifier_on=_amplifier_on(cues, programme, snapshot, limits),
+        amplifier_on=not rests and _amplifier_on(cues, programme, snapshot, limits),
         closings=closings,
         close_open=close_open,
         wake_at=_wake_at(cues, programme, snapshot, limits),
@@ -48,6 +49,14 @@ def _without_open(snapshot: Snapshot, closing: Closing) -> Snapshot:
     ended_at = max(item.begun_at, closing.ended_at or snapshot.now)
     aired = Aired(begun_at=item.begun_at, ended_at=ended_at)
     return replace(snapshot, open=None, closed={**snapshot.closed, item.key: aired})
+
+
+def rests_until(snapshot: Snapshot, limits: Limits) -> datetime | None:
+    """Until when nothing sounds because the relay's guard has acted; None: nothing keeps it silent."""
+    if snapshot.guard_tripped_at is None:
+        return None
+    until = snapshot.guard_tripped_at + timedelta(seconds=limits.guard_rest_s)
+    return until if snapshot.now < until else None
 
 
 def _nothing() -> Programme:
@@ -72,6 +81,8 @@ def _close_open(snapshot: Snapshot, limits: Limits) -> Closing | None:
 def _why_over(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | None:
     if snapshot.plan is not None and (reason := _taken_off(item, snapshot.plan)):
         return reason
+    if rests_until(snapshot, limits) is not None:
+        return Reason.INTERRUPTED
     if snapshot.failures.get(item.key, 0) >= limits.player_failures:
         return Reason.PLAYER_FAILED
     if any(cue.key == item.key for cue in snapshot.cued):
@@ -258,6 +269,8 @@ def _wake_at(
     moments += [min(one.last_start_at, one.planned_at + one.duration) for one in programme.missing]
     if snapshot.sound_ended_at is not None:
         moments.append(snapshot.sound_ended_at + timedelta(seconds=limits.hold_s))
+    if (until := rests_until(snapshot, limits)) is not None:
+        moments.append(until)
     return min(moment for moment in moments if moment > now)
 
 

@@ -74,6 +74,44 @@ def row_of_heard_out(item: OpenItem, ended_at: datetime) -> ItemRow:
     return row_of_open(item, outcome, item.reason, ended_at)
 
 
+def row_of_unheard(row: ItemRow, silent_from: datetime) -> ItemRow:
+    """The row of an item that the player played into an amplifier that was off from an instant on."""
+    if row.started_at is None or silent_from <= row.started_at:
+        return replace(
+            row,
+            outcome=Outcome.NOT_AIRED,
+            reason=Reason.PLAYER_FAILED,
+            started_at=None,
+            ended_at=None,
+            bulletin_at_ms=0,
+            level_db=None,
+            interruptions=(),
+        )
+    gap = Interruption(
+        from_at=silent_from, to_at=row.ended_at or silent_from, reason=Reason.PLAYER_FAILED
+    )
+    return replace(
+        row,
+        outcome=Outcome.PARTIAL,
+        reason=Reason.PLAYER_FAILED,
+        interruptions=(*row.interruptions, gap),
+    )
+
+
+def shifted(item: OpenItem, step: timedelta) -> OpenItem:
+    """The item on air after a step of the wall clock: the same sound, by the new time."""
+    return replace(
+        item,
+        begun_at=item.begun_at + step,
+        started_at=item.started_at + step,
+        heard_until=item.heard_until + step,
+        interruptions=tuple(
+            replace(gap, from_at=gap.from_at + step, to_at=gap.to_at + step)
+            for gap in item.interruptions
+        ),
+    )
+
+
 def row_of_closing(
     closing: Closing, *, trust: ClockTrust, link_up: bool, plan_version: int
 ) -> ItemRow:

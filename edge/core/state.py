@@ -128,6 +128,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         failures: How often the player has failed on an item.
         amplifier_on_at: When the amplifier was switched on; None: it is off.
         sound_ended_at: When the player was last heard out.
+        guard_tripped_at: When the relay's guard last switched the amplifier off.
         booted_at: Start of the agent.
         trusted_since: Since when wall time is trusted.
         plan_accepted_at: When the plan in force came.
@@ -144,6 +145,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     failures: Mapping[OccurrenceKey, int] = {}
     amplifier_on_at: datetime | None = None
     sound_ended_at: datetime | None = None
+    guard_tripped_at: datetime | None = None
     booted_at: datetime | None = None
     trusted_since: datetime | None = None
     plan_accepted_at: datetime | None = None
@@ -160,6 +162,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         prepare_s: A sound is opened in the player so long before its start.
         join_s: Time that the player gets to join a running item.
         heard_out_grace_s: An item not heard out so long after its end is closed as partial.
+        guard_rest_s: Nothing sounds for so long after the relay's guard has acted.
         lookback_days: Missed items older than this get no row.
     """
 
@@ -170,6 +173,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     prepare_s: float = 4.0
     join_s: float = 1.0
     heard_out_grace_s: float = 5.0
+    guard_rest_s: float = 600.0
     horizon_s: float = 26 * 3600.0
     lookback_days: int = 8
     player_failures: int = 3

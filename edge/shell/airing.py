@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -10,7 +11,14 @@ from msgspec.structs import replace
 from contract.journal import ItemRow, Outcome, Reason
 from contract.ports import Clock
 from edge.core.reconcile import Command, DropCue, PlayCue, TurnAmplifierOff, TurnAmplifierOn
-from edge.core.rows import open_item, resumed, row_of_heard_out, row_of_open
+from edge.core.rows import (
+    open_item,
+    resumed,
+    row_of_heard_out,
+    row_of_open,
+    row_of_unheard,
+    shifted,
+)
 from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
@@ -30,6 +38,9 @@ class Airing:
         cued: What the player holds ready or plays, in the decision's order.
         open: The item on air.
         closed: Items with their row.
+        guard_tripped_at: When the relay's guard last switched the amplifier off.
+        relay_failed: Whether the relay did not obey when it was last driven.
+        player_failed: Whether the player failed and has not sounded since.
     """
 
     def __init__(
@@ -55,6 +66,10 @@ class Airing:
         self.failures: dict[OccurrenceKey, int] = {}
         self.amplifier_on_at: datetime | None = None
         self.sound_ended_at: datetime | None = None
+        self.guard_tripped_at: datetime | None = None
+        self.relay_failed = False
+        self.player_failed = False
+        self._silent_from: datetime | None = None
         self.link_up = False
         self.plan_version = 0
 
@@ -72,23 +87,42 @@ class Airing:
                     self._drop(cue)
 
     def _turn_on(self) -> None:
-        try:
-            self._amplifier.turn_on()
-        except RelayError as error:
-            log.error("amplifier relay: %s", error)
-            return
-        self.amplifier_on_at = self._clock.now()
+        if self._obeys(self._amplifier.turn_on):
+            self.amplifier_on_at = self._clock.now()
+            self._is_heard_again()
 
     def _turn_off(self) -> None:
+        if self._obeys(self._amplifier.turn_off):
+            self.amplifier_on_at = None
+
+    def _obeys(self, drive: Callable[[], None]) -> bool:
+        """Whether the relay does as told; said once when it begins not to, and once when it does again."""
         try:
-            self._amplifier.turn_off()
+            drive()
         except RelayError as error:
-            log.error("amplifier relay: %s", error)
-            return
+            if not self.relay_failed:
+                log.error("amplifier relay: %s", error)
+            self.relay_failed = True
+            return False
+        if self.relay_failed:
+            log.warning("the amplifier's relay obeys again")
+        self.relay_failed = False
+        return True
+
+    def _is_heard_again(self) -> None:
+        """The amplifier came on under a sound that played without it: a gap in what was heard."""
+        silent_from, self._silent_from = self._silent_from, None
+        if self.open is not None and silent_from is not None:
+            gap = replace(self.open, heard_until=silent_from)
+            self._save(resumed(gap, self._clock.now(), Reason.PLAYER_FAILED))
+
+    def guard_tripped(self) -> None:
+        """The relay's guard has switched the amplifier off by itself."""
         self.amplifier_on_at = None
+        self.guard_tripped_at = self._clock.now()
 
     async def _play(self, cue: Cue) -> None:
-        if not self._cache.is_whole(cue.occurrence.bulletin.sha256):
+        if not await self._cache.is_whole(cue.occurrence.bulletin.sha256):
             return
         self._tries += 1
         item = f"{cue.occurrence.slot.id}@{cue.occurrence.planned_at.isoformat()}#{self._tries}"
@@ -132,6 +166,7 @@ class Airing:
             case Failed(why=why):
                 log.warning("player failed on %s: %s", event.item, why)
                 self.failures[cue.key] = self.failures.get(cue.key, 0) + 1
+                self.player_failed = True
                 self._forget(event.item)
                 return why
         return None
@@ -140,6 +175,7 @@ class Airing:
         return self._clock.now() - timedelta(microseconds=(self._clock.mono_ns() - mono_ns) / 1000)
 
     def _began(self, cue: Cue, at: datetime) -> None:
+        self.player_failed = False
         if self.open is not None and self.open.key == cue.key:
             reason = Reason.PLAYER_FAILED if cue.key in self.failures else Reason.AGENT_DOWN
             self._save(resumed(self.open, at, reason))
@@ -155,6 +191,8 @@ class Airing:
                     plan_version=self.plan_version,
                 )
             )
+        if self.amplifier_on_at is None and self._silent_from is None:
+            self._silent_from = at
         log.info("on air: %s from %s ms, %.1f ms after its instant", cue.occurrence.bulletin.id, cue.offset_ms,
                  (at - cue.start_at).total_seconds() * 1000)  # fmt: skip
 
@@ -163,10 +201,8 @@ class Airing:
         if item is None or item.key != cue.key:
             return
         now = self._clock.now()
-        loudest = (
-            level_db if item.level_db is None else max(item.level_db, level_db or item.level_db)
-        )
-        self.open = replace(item, heard_until=now, level_db=loudest)
+        levels_db = [one for one in (item.level_db, level_db) if one is not None]
+        self.open = replace(item, heard_until=now, level_db=max(levels_db, default=None))
         if self._saved_at is None or now - self._saved_at >= SAVE_PROGRESS:
             self._save(self.open)
 
@@ -185,6 +221,9 @@ class Airing:
     def close(self, row: ItemRow) -> None:
         """Writes the row of the item on air; from then on nothing is on air."""
         item = self.open
+        silent_from, self._silent_from = self._silent_from, None
+        if silent_from is not None:
+            row = row_of_unheard(row, silent_from)
         self._ledger.close_item(row)
         self.open = None
         if item is not None:
@@ -209,9 +248,12 @@ class Airing:
             self._items[item] = moved
             self.cued = tuple(moved if held == cue else held for held in self.cued)
         if self.open is not None and self.cued:
-            item_ = self.open
-            self._save(
-                replace(item_, begun_at=item_.begun_at + step, heard_until=item_.heard_until + step)
-            )
-        self.amplifier_on_at = self.amplifier_on_at + step if self.amplifier_on_at else None
-        self.sound_ended_at = self.sound_ended_at + step if self.sound_ended_at else None
+            self._save(shifted(self.open, step))
+        self.amplifier_on_at = _moved(self.amplifier_on_at, step)
+        self.sound_ended_at = _moved(self.sound_ended_at, step)
+        self.guard_tripped_at = _moved(self.guard_tripped_at, step)
+        self._silent_from = _moved(self._silent_from, step)
+
+
+def _moved(at: datetime | None, step: timedelta) -> datetime | None:
+    return None if at is None else at + step

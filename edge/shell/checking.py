@@ -34,7 +34,7 @@ from hardware.machine import Machine
 from hardware.pin_error import PinError
 from hardware.probing import Event, Prober
 from hardware.simulated.wire import SOCKET_NAME
-from hardware.verdict import Verdict, Words, bad, exit_code, good, line_of
+from hardware.verdict import NO_CABINET, Verdict, Words, bad, exit_code, good, line_of
 
 PATIENCE_S = 10.0
 NO_SOUND = "0" * 64
@@ -42,9 +42,6 @@ NO_SOUND = "0" * 64
 KNOWN, UNKNOWN = frozenset({200, 206, 404}), frozenset({401, 403})
 REFUSED = frozenset({4, 5, 134, 135})
 """Reason codes of MQTT 3 and 5 for a wrong name or password."""
-
-
-NO_CABINET = Words("không có tủ mô phỏng trong thư mục này", "no simulated cabinet in this folder")
 
 
 class LogIn(Enum):
@@ -143,8 +140,8 @@ def judge_media(media_url: str, answer: Answer) -> Verdict:
 
 
 _NEW_CONFIG = Words(
-    "xin xã cấp lại tệp cấu hình cho cụm này: loaxa-hub cluster",
-    "ask the commune for this cluster's configuration again: loaxa-hub cluster",
+    "xin xã cấp lại tệp cấu hình cho cụm này: loaxa-hub cluster renew TÊN_CỤM --out TỆP",
+    "ask the commune for this cluster's configuration again: loaxa-hub cluster renew NAME --out FILE",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from contract.journal import ItemRow
 from contract.model import ZONE
 from contract.note import NoteRefused, open_note
 from contract.ports import Clock, ClockTrust
@@ -18,10 +20,10 @@ from edge.core.explain import explain
 from edge.core.rows import closed_items
 from edge.core.state import Limits, Snapshot
 from edge.core.words import Language, say, trust_words
-from edge.shell.config import load_config
+from edge.shell.config import EdgeConfig, load_config
 from edge.shell.ledger import Ledger
 from edge.shell.plan_store import PlanStore
-from edge.shell.sound_cache import SoundCache
+from edge.shell.sound_cache import stored_sounds
 from edge.shell.status_file import StatusFile
 from hardware.board import find_board
 from hardware.clock import SystemClock
@@ -121,32 +123,45 @@ def _explain(options: argparse.Namespace) -> int:
             )
         )
         return 2
-    limits = Limits(warm_up_s=find_board(config.board).warm_up_s)
+    board = find_board(config.board)
+    limits = Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s)
     if not (options.state / "ledger.db").exists():  # a question must not make a ledger
         blank = Snapshot(now=clock.now(), trust=clock.trust(), plan=None)
         _print(*explain(blank, at, [], limits, options.language))
         return 0
-    ledger = Ledger(options.state / "ledger.db")
+    rows, snapshot = _look(config, options.state, clock, at)
+    _print(*explain(snapshot, at, rows, limits, options.language))
+    return 0
+
+
+def _look(
+    config: EdgeConfig, state: Path, clock: Clock, at: datetime
+) -> tuple[list[ItemRow], Snapshot]:
+    """How the cluster is, without changing anything of it: an agent may run on the same files.
+
+    Raises:
+        OSError: The ledger cannot be read.
+    """
+    try:
+        ledger = Ledger(state / "ledger.db", read_only=True)
+    except sqlite3.DatabaseError as error:
+        raise OSError(f"{state / 'ledger.db'}: {error}") from error
     try:
         rows = ledger.closed_since(min(at, clock.now()) - timedelta(hours=6))
         snapshot = Snapshot(
             now=clock.now(),
-            trust=_trust(options.state, clock),
+            trust=_trust(state, clock),
             plan=PlanStore(
-                options.state / "desired.note",
-                config.verifier_keys(),
-                config.commune,
-                config.cluster,
-            ).load(),
-            held=SoundCache(options.state / "sounds", options.state / "cache.db").held(),
+                state / "desired.note", config.verifier_keys(), config.commune, config.cluster
+            ).look(),
+            held=stored_sounds(state / "sounds"),
             closed=closed_items(rows),
             open=ledger.open_item(),
             watermark=ledger.watermark(),
         )
     finally:
         ledger.close()
-    _print(*explain(snapshot, at, rows, limits, options.language))
-    return 0
+    return rows, snapshot
 
 
 def _trust(state: Path, clock: Clock) -> ClockTrust:

@@ -29,6 +29,7 @@ class HubAddress(Struct, frozen=True, kw_only=True):
     Attributes:
         password: Of the user named like the cluster, for MQTT and for sounds.
         keys: Verifier keys of those who may command this cluster, one line each.
+        recovery_key: Verifier key of the commune's offline recovery key; only kept for now, it commands nothing.
     """
 
     mqtt_host: str
@@ -36,6 +37,7 @@ class HubAddress(Struct, frozen=True, kw_only=True):
     media_url: str
     password: str
     keys: tuple[str, ...]
+    recovery_key: str = ""
 
 
 class EdgeConfig(Struct, frozen=True, kw_only=True):
@@ -80,7 +82,8 @@ def load_config(path: Path) -> EdgeConfig:
 
 def _key_problems(raw: dict[str, Any], kind: type[Struct], where: str) -> list[str]:
     known = kind.__struct_fields__
-    problems = [f"{where}{name}: thiếu / missing" for name in known if name not in raw]
+    needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    problems = [f"{where}{name}: thiếu / missing" for name in needed if name not in raw]
     for name in raw:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -110,17 +113,23 @@ def _value_problems(raw: dict[str, Any], kind: type[Struct], where: str) -> list
     return problems
 
 
+def _key_problem(line: str) -> str:
+    try:
+        VerifierKey.decode(line)
+    except NoteRefused as error:
+        return str(error) or "không phải khoá / is no key"
+    return ""
+
+
 def _meaning_problems(config: EdgeConfig) -> list[str]:
     problems = [
         f"{name}: {value!r}: chỉ dùng / use only a-z, 0-9, -"
         for name, value in (("commune", config.commune), ("cluster", config.cluster))
         if not is_name(value)
     ]
-    for line in config.hub.keys:
-        try:
-            VerifierKey.decode(line)
-        except NoteRefused as error:
-            problems.append(f"hub.keys: {error}")
+    problems += [f"hub.keys: {why}" for why in map(_key_problem, config.hub.keys) if why]
+    if config.hub.recovery_key and (why := _key_problem(config.hub.recovery_key)):
+        problems.append(f"hub.recovery_key: {why}")
     if not config.hub.keys:
         problems.append("hub.keys: rỗng, không ai điều khiển được / empty, nobody could command")
     if not 0 < config.hub.mqtt_port < 1 << 16:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import os
 import socket
 import threading
 from pathlib import Path
@@ -79,6 +80,7 @@ class Download:
         try:
             if _size(staged) < size_bytes:
                 self._fetch(sha256, size_bytes, staged)
+            _bring_to_card(staged)
         except (OSError, http.client.HTTPException) as error:
             raise DownloadError(str(error) or type(error).__name__) from error
         except WrongSound:
@@ -153,6 +155,11 @@ class _Pace:
         if self._bytes < SLOWEST_BYTES_S * self._window_s:
             raise DownloadError(f"only {self._bytes} bytes in {self._window_s:.0f} s")
         self._since_ns, self._bytes = now_ns, 0
+
+
+def _bring_to_card(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _size(path: Path) -> int:

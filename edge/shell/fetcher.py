@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
 from collections.abc import Callable
@@ -97,6 +98,7 @@ class Fetcher:
     async def _fetch(self, bulletin: Bulletin) -> None:
         staged = self._staging / f"{bulletin.sha256}.part"
         began_with = _size(staged)
+        self._cache.make_room(bulletin.size_bytes - began_with)
         download = self._open_download()
         self._current = (bulletin.sha256, download)
         try:
@@ -104,7 +106,9 @@ class Fetcher:
         except asyncio.CancelledError:
             download.cancel()
             raise
-        except DownloadError:
+        except DownloadError as error:
+            if _is_card_full(error):
+                self._cache.clear_out()
             if _size(staged) > began_with:  # a link that breaks often, but brings something
                 self._failures.pop(bulletin.sha256, None)
             raise
@@ -133,6 +137,11 @@ class Fetcher:
         for path in self._staging.glob("*.part"):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
+
+
+def _is_card_full(error: DownloadError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _size(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 KEPT = 9
@@ -27,6 +28,23 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is bad; one that is only locked, full or forbidden stays where it is."""
+    return not isinstance(error, sqlite3.OperationalError) or (
+        getattr(error, "sqlite_errorname", "") in ("SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
+    )
+
+
+def open_for_reading(path: Path, *, patience_s: float) -> sqlite3.Connection:
+    """A database that is looked at and not changed, nor made.
+
+    Raises:
+        sqlite3.OperationalError: It is not there, or cannot be read.
+    """
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=patience_s)
 
 
 def set_aside(path: Path) -> Path | None:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from contract.journal import EventRow, ItemRow, JournalRow
 from edge.core.state import OpenItem
-from edge.shell.files import set_aside
+from edge.shell.files import is_damage, open_for_reading, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +46,19 @@ class Ledger:
     Args:
         path: The file; its folder is made when missing.
         patience_s: With another process that writes.
+        read_only: Looks at a ledger that is there; makes, mends and writes nothing.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, patience_s: float = 5.0, read_only: bool = False) -> None:
         self._path = path
         self._patience_s = patience_s
         self._late_rows: list[tuple[object, ...]] = []
         self._late_facts: dict[str, str | None] = {}
         self._is_behind = False
-        self._db = self._open_whole()
-        self.epoch = self._fact("epoch") or self._new_epoch()
+        self._db = (
+            open_for_reading(path, patience_s=patience_s) if read_only else self._open_whole()
+        )
+        self.epoch = self._fact("epoch") or ("" if read_only else self._new_epoch())
         self._acknowledged = int(self._fact("acknowledged") or 0)
         newest = self._db.execute("SELECT coalesce(max(number), 0) FROM journal").fetchone()[0]
         self._last = max(int(newest), self._acknowledged)
@@ -65,11 +67,17 @@ class Ledger:
         """Lets go of the file."""
         self._db.close()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the card takes nothing, and rows wait in memory."""
+        return self._is_behind
+
     def _open_whole(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return _open(self._path, self._patience_s)
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
             aside = set_aside(self._path)
             for extra in ("-wal", "-shm"):
@@ -250,13 +258,6 @@ def _open(path: Path, patience_s: float) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file is bad; one that is only locked, full or forbidden stays where it is."""
-    return not isinstance(error, sqlite3.OperationalError) or (
-        getattr(error, "sqlite_errorname", "") in ("SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
-    )
 
 
 def _check(db: sqlite3.Connection) -> None:

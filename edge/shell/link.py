@@ -13,7 +13,7 @@ import aiomqtt
 
 from contract.codec import MAX_DESIRED_BYTES, encode
 from contract.status import BEAT_INTERVAL_S, Availability, Beat
-from contract.topics import Kind, cluster_topic, hub_state_topic
+from contract.topics import Kind, cluster_topic
 from edge.shell.config import EdgeConfig
 from edge.shell.inbox import DesiredCame, JournalAckCame, LinkIsDown, LinkIsUp
 from edge.shell.waiting import honour_cancellation
@@ -105,7 +105,6 @@ class HubLink:
             for kind in (Kind.DESIRED, Kind.JOURNAL_ACK):
                 await client.subscribe(self._topic(kind), qos=1)
                 honour_cancellation()
-            await client.subscribe(hub_state_topic(self._config.commune), qos=1)
             birth = encode(Availability(online=True, pair=pair))
             await client.publish(self._topic(Kind.AVAILABILITY), birth, qos=1, retain=True)
             honour_cancellation()

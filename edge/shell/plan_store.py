@@ -49,4 +49,14 @@ class PlanStore:
                 "the stored plan does not hold (%s); set aside as %s", error, set_aside(self._path)
             )
             return None
+        return self._if_ours(plan)
+
+    def look(self) -> Desired | None:
+        """The plan in force, for one who only asks: a file that does not hold stays where it is."""
+        try:
+            return self._if_ours(read_plan(self._path.read_bytes(), self._keys))
+        except (OSError, Refused):
+            return None
+
+    def _if_ours(self, plan: Desired) -> Desired | None:
         return plan if (plan.commune, plan.cluster) == self._meant_for else None

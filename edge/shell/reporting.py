@@ -66,8 +66,22 @@ class Reporter:
         self.surge_count = blank.surge_count
         self.refused = 0
 
-    def report(self, plan: Desired | None, airing: Airing, *, waiting: int) -> None:
+    def report(
+        self,
+        plan: Desired | None,
+        airing: Airing,
+        *,
+        waiting: int,
+        disk_is_full: bool = False,
+        guard_rests: bool = False,
+    ) -> None:
         """Takes note of how the cluster is now."""
+        shown = {
+            "relay_failed": airing.relay_failed,
+            "relay_guard": guard_rests,
+            "player_failed": airing.player_failed,
+            "disk_full": disk_is_full,
+        }
         held = self._cache.held()
         needed = [bulletin.sha256 for bulletin in plan.bulletins] if plan else []
         report = replace(
@@ -80,7 +94,7 @@ class Reporter:
             relays={"amp": airing.amplifier_on_at is not None},
             arrester_ok=self.arrester_ok,
             surge_count=self.surge_count,
-            faults=self._faults(),
+            faults=(*self._faults(), *(code for code, is_so in shown.items() if is_so)),
             clock_trust=self._clock.trust(),
             refused=self.refused,
             journal_waiting=waiting,

@@ -15,7 +15,7 @@ from contract.ids import Sha256
 from contract.journal import EventKind, EventRow, JournalAck
 from contract.model import Desired
 from contract.ports import Clock
-from edge.core.decide import decide
+from edge.core.decide import decide, rests_until
 from edge.core.needs import sounds_in_order_of_need
 from edge.core.reconcile import reconcile
 from edge.core.rows import closed_items, row_of_closing
@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 """How often the clock is looked at for a step; deciding itself happens only when something changes."""
 STEP = timedelta(milliseconds=500)
+RELAY_AGAIN = timedelta(seconds=1)
 SAVE_WATERMARK = timedelta(hours=1)
 
 
@@ -83,7 +84,13 @@ class Runner:
         self._start()
         while True:
             decision = await self._turn()
-            await self._wait(decision.wake_at)
+            await self._wait(self._wake_at(decision))
+
+    def _wake_at(self, decision: Decision) -> datetime:
+        """A relay that does not obey is tried again soon, without an event that would ask for it."""
+        if not self._p.airing.relay_failed:
+            return decision.wake_at
+        return min(decision.wake_at, self._p.clock.now() + RELAY_AGAIN)
 
     def _start(self) -> None:
         p = self._p
@@ -91,15 +98,20 @@ class Runner:
         self._booted_at = now
         self._wall_over_mono_ns = self._offset_ns()
         self._watermark = p.ledger.watermark()
-        p.airing.closed.update(
-            closed_items(p.ledger.closed_since(now - timedelta(days=p.limits.lookback_days + 1)))
-        )
+        self._recall_closed()
         plan = p.plans.load()
         if plan is not None and plan.version > p.ledger.accepted_version():
             p.ledger.accept_version(plan.version)  # the power went in between, or the ledger is new
         self._use(plan)
         self._event(EventKind.BOOT, detail=p.reporter.software)
         self._tell_damaged(p.cache.damaged_at_start)
+
+    def _recall_closed(self) -> None:
+        """What has its row by the time that is known now: it is not to sound again."""
+        p = self._p
+        oldest = p.clock.now() - timedelta(days=p.limits.lookback_days + 1)
+        for key, aired in closed_items(p.ledger.closed_since(oldest)).items():
+            p.airing.closed.setdefault(key, aired)
 
     def _use(self, plan: Desired | None) -> None:
         self._plan = plan
@@ -112,6 +124,7 @@ class Runner:
 
     async def _turn(self) -> Decision:
         p = self._p
+        self._follow_clock()
         self._watch_trust()
         snapshot = self._gather()
         decision = decide(snapshot, p.limits)
@@ -121,7 +134,13 @@ class Runner:
         )
         await p.airing.apply(commands)
         self._fetch_again(snapshot.held - p.cache.held())
-        p.reporter.report(self._plan, p.airing, waiting=p.ledger.waiting())
+        p.reporter.report(
+            self._plan,
+            p.airing,
+            waiting=p.ledger.waiting(),
+            disk_is_full=p.ledger.is_behind,
+            guard_rests=rests_until(snapshot, p.limits) is not None,
+        )
         return decision
 
     def _fetch_again(self, damaged: frozenset[Sha256]) -> None:
@@ -147,6 +166,7 @@ class Runner:
             failures=p.airing.failures,
             amplifier_on_at=p.airing.amplifier_on_at,
             sound_ended_at=p.airing.sound_ended_at,
+            guard_tripped_at=p.airing.guard_tripped_at,
             booted_at=self._booted_at,
             trusted_since=self._trusted_since,
             plan_accepted_at=self._plan_accepted_at,
@@ -175,6 +195,10 @@ class Runner:
             self._watermark = decision.watermark
             if self._was_trusted:
                 self._p.ledger.prune(self._p.clock.now())
+        if self._was_trusted:
+            self._forget_old()
+
+    def _forget_old(self) -> None:
         oldest = self._p.clock.now() - timedelta(days=self._p.limits.lookback_days + 1)
         for key in [key for key in self._p.airing.closed if key[1] < oldest]:
             del self._p.airing.closed[key]
@@ -187,16 +211,18 @@ class Runner:
             left_s = (wake_at - self._p.clock.now()).total_seconds()
             if (
                 left_s <= 0
-                or self._has_stepped()
+                or abs(self._step()) >= STEP
                 or self._p.clock.trust().is_trusted != self._was_trusted
             ):
                 return
+            self._follow_clock()  # a clock that is only slewed is no step, however long this waits
             try:
                 # Not `wait_for`: in Python 3.11 it can forget that the task is to end.
                 async with asyncio.timeout(min(left_s, TICK_S)):
                     event = await self._p.inbox.get()
             except TimeoutError:
                 continue
+            self._follow_clock()  # what the player says is put on the time line as it is now
             self._take(event)
             return
 
@@ -204,21 +230,26 @@ class Runner:
         wall_ns = round(self._p.clock.now().timestamp() * 1e9)
         return wall_ns - self._p.clock.mono_ns()
 
-    def _has_stepped(self) -> bool:
-        offset_ns = self._offset_ns()
-        step = timedelta(microseconds=(offset_ns - self._wall_over_mono_ns) / 1000)
-        self._wall_over_mono_ns = offset_ns
+    def _step(self) -> timedelta:
+        """How far the wall clock has moved since it was last followed, beyond the time that has passed."""
+        return timedelta(microseconds=(self._offset_ns() - self._wall_over_mono_ns) / 1000)
+
+    def _follow_clock(self) -> None:
+        """Takes a step of the wall clock along: what sounds goes on, what is closed stays closed."""
+        step = self._step()
+        self._wall_over_mono_ns += round(step / timedelta(microseconds=1)) * 1000
         if abs(step) < STEP:
-            return False
+            return
         self._p.airing.shift(step)
+        self._recall_closed()
         self._event(EventKind.CLOCK_STEPPED, detail=f"{step.total_seconds():+.1f} s")
         log.warning("the clock stepped by %+.1f s", step.total_seconds())
-        return True
 
     def _watch_trust(self) -> None:
         trust = self._p.clock.trust()
         if trust.is_trusted and not self._was_trusted:
             self._trusted_since = self._p.clock.now()
+            self._recall_closed()
         if trust.is_trusted != self._was_trusted:
             log.info("clock: %s", trust)
         self._was_trusted = trust.is_trusted
@@ -316,7 +347,7 @@ class Runner:
                 self._p.reporter.surge_count = self._p.ledger.add("surges", count)
                 self._event(EventKind.SURGE, count=count)
             case RelayGuardTripped(relay=relay, why=why):
-                self._p.airing.amplifier_on_at = None
+                self._p.airing.guard_tripped()
                 self._event(EventKind.RELAY_GUARD, detail=f"{relay}: {why}")
             case ClockChanged():
                 pass

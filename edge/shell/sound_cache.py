@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-import os
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from contract.ids import Sha256, is_sha256
-from edge.shell.files import set_aside, sync_folder
+from edge.shell.files import is_damage, set_aside, sync_folder
 
 log = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024
 QUOTA_BYTES = 4 * 1024**3
+RESERVE_BYTES = 200 * 1024**2
+"""Left free on the card beside a sound that is to come: the ledger and the system need room too."""
 SCHEMA = "CREATE TABLE IF NOT EXISTS sound (sha256 TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, used INTEGER)"
 SUFFIX = ".mka"
 
@@ -28,13 +32,18 @@ class SoundCache:
     Args:
         folder: Where the sounds are.
         database: What was verified; may be lost without harm.
+        free_bytes: Says how much room the card has; None: as the system tells.
 
     Attributes:
         damaged_at_start: Sounds that were there but wrong when the cache was opened.
     """
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(
+        self, folder: Path, database: Path, *, free_bytes: Callable[[], int] | None = None
+    ) -> None:
         self._folder = folder
+        self._free_bytes = free_bytes or (lambda: shutil.disk_usage(folder).free)
+        self._keep: frozenset[Sha256] = frozenset()
         folder.mkdir(parents=True, exist_ok=True)
         self._db = _open(database)
         stored = self._stored()
@@ -56,8 +65,7 @@ class SoundCache:
         return self._folder / f"{sha256}{SUFFIX}"
 
     def _stored(self) -> dict[Sha256, Path]:
-        paths = sorted(self._folder.glob(f"*{SUFFIX}"))
-        return {Sha256(path.stem): path for path in paths if is_sha256(path.stem)}
+        return {sha256: self.path(sha256) for sha256 in sorted(stored_sounds(self._folder))}
 
     def _holds(self, sha256: Sha256, path: Path) -> bool:
         return self._is_recorded(sha256, path) or self._hash_again(sha256, path)
@@ -92,18 +100,19 @@ class SoundCache:
         except sqlite3.Error as error:
             log.warning("sound %s will be verified again: %s", sha256[:12], error)
 
-    def is_whole(self, sha256: Sha256) -> bool:
+    async def is_whole(self, sha256: Sha256) -> bool:
         """Looks once more, right before a sound is opened; a file that changed is hashed, a wrong one is dropped."""
         path = self.path(sha256)
-        if path.is_file() and self._holds(sha256, path):
-            return True
+        if path.is_file():
+            if self._is_recorded(sha256, path):
+                return True
+            if await asyncio.to_thread(self._hash_again, sha256, path):
+                return True
         self._held -= {sha256}
         return False
 
     def adopt(self, staged: Path, sha256: Sha256) -> None:
-        """Takes a finished download whose hash was verified while it came."""
-        with staged.open("rb") as file:
-            os.fsync(file.fileno())
+        """Takes a finished download that is on the card and whose hash was verified."""
         path = self.path(sha256)
         staged.replace(path)
         sync_folder(self._folder)
@@ -112,15 +121,42 @@ class SoundCache:
 
     def evict(self, keep: frozenset[Sha256], quota_bytes: int = QUOTA_BYTES) -> None:
         """Removes what nobody needs and what was set aside, oldest first, until the rest fits."""
-        files = sorted(self._folder.glob(f"*{SUFFIX}*"), key=lambda path: path.stat().st_mtime_ns)
-        total = sum(path.stat().st_size for path in files)
-        for path in files:
+        self._keep = keep
+        total = sum(path.stat().st_size for path in self._files())
+        for path in self._unneeded():
             if total <= quota_bytes:
                 return
-            if Sha256(path.stem) not in keep:
-                total -= path.stat().st_size
-                path.unlink()
-                self._held -= {Sha256(path.stem)}
+            total -= path.stat().st_size
+            self._remove(path)
+
+    def make_room(self, size_bytes: int) -> None:
+        """Removes what nobody needs, oldest first, until a sound of this size fits and the reserve is left."""
+        for path in self._unneeded():
+            if self._free_bytes() >= size_bytes + RESERVE_BYTES:
+                return
+            self._remove(path)
+
+    def clear_out(self) -> None:
+        """Removes all that nobody needs: the card has said that it is full."""
+        for path in self._unneeded():
+            self._remove(path)
+
+    def _files(self) -> list[Path]:
+        return [*self._folder.glob(f"*{SUFFIX}*")]
+
+    def _unneeded(self) -> list[Path]:
+        unneeded = [path for path in self._files() if Sha256(path.stem) not in self._keep]
+        return sorted(unneeded, key=lambda path: path.stat().st_mtime_ns)
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._held -= {Sha256(path.stem)}
+
+
+def stored_sounds(folder: Path) -> frozenset[Sha256]:
+    """Sounds that a folder has by their names; none is looked into."""
+    stems = (path.stem for path in folder.glob(f"*{SUFFIX}"))
+    return frozenset(Sha256(stem) for stem in stems if is_sha256(stem))
 
 
 def hash_file(path: Path) -> str:
@@ -141,8 +177,19 @@ def _open(path: Path) -> sqlite3.Connection:
             db.execute(SCHEMA)
         except sqlite3.DatabaseError as error:
             db.close()
+            if not is_damage(
+                error
+            ):  # locked, or the card is full: what is on it must play all the same
+                log.warning("%s cannot be used (%s): sounds are verified anew", path.name, error)
+                return _open_in_memory()
             log.warning("%s is broken (%s) and is made anew", path.name, error)
             set_aside(path)
         else:
             return db
-    raise sqlite3.DatabaseError(f"{path} cannot be made")
+    return _open_in_memory()
+
+
+def _open_in_memory() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    db.execute(SCHEMA)
+    return db

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import msgspec
-import psutil
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,13 +14,23 @@ from contract.status import Reported
 
 log = logging.getLogger(__name__)
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+STARTTIME = 19
+"""proc(5): when a process began, in ticks since boot; counted behind its name, which may hold spaces."""
+
 
 class Status(Struct, frozen=True, kw_only=True):
-    """The last report, whether the link is up, and the process id of the agent that says so."""
+    """The last report, whether the link is up, and the process that says so.
+
+    Attributes:
+        agent: Its id, which another process has after a new start of the machine.
+        birth: What tells it from that other one.
+    """
 
     reported: Reported
     link_up: bool
     agent: int
+    birth: str = ""
 
 
 class StatusFile:
@@ -34,10 +43,13 @@ class StatusFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last: Status | None = None
+        self._own_birth = _birth_of(os.getpid())
 
     def write(self, reported: Reported, *, link_up: bool) -> None:
         """Replaces the status when it says anything new."""
-        status = Status(reported=reported, link_up=link_up, agent=os.getpid())
+        status = Status(
+            reported=reported, link_up=link_up, agent=os.getpid(), birth=self._own_birth
+        )
         if self._last is not None and status == replace(
             self._last, reported=replace(self._last.reported, at=reported.at)
         ):
@@ -57,8 +69,23 @@ class StatusFile:
             status = msgspec.json.decode(self._path.read_bytes(), type=Status)
         except (OSError, msgspec.MsgspecError):
             return None
-        return status if psutil.pid_exists(status.agent) else None
+        birth = _birth_of(status.agent)
+        return status if birth and birth == status.birth else None
 
     def remove(self) -> None:
         """The agent has stopped."""
         self._path.unlink(missing_ok=True)
+
+
+def _birth_of(process_id: int) -> str:
+    """Names this very life of a process; empty: there is none.
+
+    Not psutil's `create_time`: that is wall time, and a step of the clock moves it under a process that lives on.
+    """
+    try:
+        stat = Path(f"/proc/{process_id}/stat").read_text()
+        boot = BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+    ticks = stat.rpartition(")")[2].split()[STARTTIME]
+    return f"{boot}/{ticks}"

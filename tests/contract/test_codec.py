@@ -52,6 +52,20 @@ def test_unknown_fields_are_ignored_and_unknown_shapes_refused() -> None:
             decode(payload, Availability)
 
 
+@pytest.mark.parametrize(
+    "payload", [b'{"v":2,"online":true,"pair":"a"}', b'{"v":2,"is_online":"yes"}']
+)
+def test_a_newer_contract_is_refused_by_its_name(payload: bytes) -> None:
+    with pytest.raises(Refused, match="contract version 2, and this program knows 1: update it"):
+        decode(payload, Availability)
+
+
+def test_a_signed_plan_of_a_newer_contract_is_refused(hub_key: SignerKey) -> None:
+    note = sign(msgspec.structs.replace(PLAN, v=2), hub_key)
+    with pytest.raises(Refused, match="contract version 2"):
+        open_signed(note, Desired, (hub_key.verifier,))
+
+
 def test_a_signed_plan_is_text_and_opens(hub_key: SignerKey) -> None:
     note = sign(PLAN, hub_key)
     assert b'"version": 3' in note

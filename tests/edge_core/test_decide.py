@@ -59,6 +59,20 @@ def test_sound_is_prepared_only_shortly_before(scene: Any) -> None:
     assert len(decide(scene.snapshot(plan, -6), LIMITS).cues) == 1
 
 
+def test_after_the_relays_guard_nothing_is_wanted_for_a_while(scene: Any) -> None:
+    slot = scene.slot("tin", 0, late_limit_s=3600)
+    plan = scene.plan((scene.bulletin("tin", duration_s=3600), slot))
+    cue = decide(scene.snapshot(plan, 0), LIMITS).cues[0]
+    facts = {"cued": (cue,), "guard_tripped_at": scene.at(100)}
+    tripped = decide(scene.snapshot(plan, 100, open=on_air(cue, scene.at(0)), **facts), LIMITS)
+    assert (tripped.cues, tripped.amplifier_on) == ((), False)
+    assert tripped.close_open is not None
+    assert tripped.close_open.reason is Reason.INTERRUPTED
+    assert tripped.wake_at <= scene.at(100 + LIMITS.guard_rest_s)
+    rested = decide(scene.snapshot(plan, 100 + LIMITS.guard_rest_s, **facts), LIMITS)
+    assert rested.amplifier_on
+
+
 def test_late_start_joins_in_step(scene: Any) -> None:
     plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
     cue = decide(scene.snapshot(plan, 10), LIMITS).cues[0]

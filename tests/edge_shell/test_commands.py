@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -132,6 +133,17 @@ def test_the_status_of_an_agent_that_was_killed_is_none(ask: Ask, state: Path) -
     assert (code, said) == (1, "The agent is not running. Start it: systemctl start loaxa-edge\n")
 
 
+def test_a_process_that_took_the_number_of_an_agent_is_none(ask: Ask, state: Path) -> None:
+    """After a power cut the numbers begin anew: the one of the agent may be anybody's."""
+    path = state / "run" / "status.json"
+    StatusFile(path).write(report(soon()), link_up=True)
+    assert ask("status")[0] == 0
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as other:
+        told = path.read_text().replace(f'"agent":{os.getpid()}', f'"agent":{other.pid}')
+        path.write_text(told)
+        assert ask("status")[0] == 1
+
+
 def test_status_in_english(ask: Ask, state: Path) -> None:
     quiet = report(soon(), on_air=None, relays={}, arrester_ok=False)
     StatusFile(state / "run" / "status.json").write(quiet, link_up=True)
@@ -180,6 +192,33 @@ def test_explain_in_english_also_from_the_journal(ask: Ask, lived_in: Path) -> N
     _, said, _ = ask("explain", "--at", past.isoformat(), "--english")
     assert "Journal: 17:00:00 «cu»: not aired, the sound file is not on the card" in said
     assert lived_in.exists()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in (".db-wal", ".db-shm")
+    }
+
+
+@pytest.mark.parametrize("damage", ["nothing", "a sound", "the plan", "no cache", "the ledger"])
+def test_explain_changes_nothing_that_it_asks_about(ask: Ask, lived_in: Path, damage: str) -> None:
+    match damage:
+        case "a sound":
+            next((lived_in / "sounds").iterdir()).write_bytes(b"rotten")
+        case "the plan":
+            (lived_in / "desired.note").write_bytes(b"rotten")
+        case "no cache":
+            shutil.rmtree(lived_in / "sounds")
+            (lived_in / "cache.db").unlink()
+        case "the ledger":
+            (lived_in / "ledger.db").write_bytes(b"rotten" * 1000)
+    before = contents(lived_in)
+    code, _, complaint = ask("explain", "--at", "17:00")
+    assert contents(lived_in) == before
+    assert (lived_in / "sounds").exists() is (damage != "no cache")
+    assert (code, complaint.count("\n")) == ((2, 1) if damage == "the ledger" else (0, 0))
 
 
 def test_explain_before_the_agent_ever_ran_makes_nothing(ask: Ask, state: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contract.note import generate_key
 from edge.app import main
 from edge.shell.config import ConfigErrors, load_config
 
@@ -79,6 +80,25 @@ def test_keys_that_are_none_are_told(path: Path, good: str, keys: str) -> None:
     text = good[: good.index("keys =")] + f"keys = {keys}\n"
     (line,) = problems(path, text)
     assert line.startswith("hub.keys: ")
+
+
+def test_the_recovery_key_is_kept_and_checked_for_form(path: Path, good: str, signer: Any) -> None:
+    path.write_text(good)
+    assert load_config(path).hub.recovery_key == ""
+    key = signer.verifier.encode()
+    path.write_text(f'{good}recovery_key = "{key}"\n')
+    config = load_config(path)
+    assert config.hub.recovery_key == key
+    (line,) = problems(path, good + 'recovery_key = "hub+00000000+AAAA"\n')
+    assert line.startswith("hub.recovery_key: ")
+    (line,) = problems(path, good + "recovery_key = 1\n")
+    assert line.startswith("hub.recovery_key: sai kiểu / wrong type")
+
+
+def test_the_recovery_key_commands_nothing(path: Path, good: str, signer: Any) -> None:
+    recovery = generate_key("recovery.binh-lu").verifier
+    path.write_text(f'{good}recovery_key = "{recovery.encode()}"\n')
+    assert load_config(path).verifier_keys() == (signer.verifier,)
 
 
 def test_all_mistakes_are_told_at_once(path: Path, good: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,17 @@ def test_a_sound_comes_whole(fetch: Any, staged: Path, media: Any) -> None:
     fetch()
     assert staged.read_bytes() == SOUND
     assert media.headers[0]["Authorization"].startswith("Basic ")
+
+
+def test_a_sound_is_on_the_card_when_its_download_ends(
+    fetch: Any, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+    )
+    fetch()
+    assert synced == [staged]
 
 
 @pytest.mark.parametrize("cut_at", [0, 1, 5000, len(SOUND) - 1])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.model import Bulletin
-from edge.shell.download import Download
+from edge.shell.download import Download, DownloadError
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import SoundArrived, SoundRefused
 from edge.shell.sound_cache import SoundCache
@@ -147,10 +148,40 @@ async def test_a_damaged_sound_comes_again(bench: Bench, running: Any, eventuall
     async with running(bench.fetcher.run()):
         await eventually(bench.arrived)
         bench.cache.path(wanted.sha256).write_bytes(b"rotten")
-        assert not bench.cache.is_whole(wanted.sha256)
+        assert not await bench.cache.is_whole(wanted.sha256)
         bench.fetcher.want((wanted,))
         await eventually(lambda: len(bench.arrived()) == 2)
-    assert bench.cache.is_whole(wanted.sha256)
+    assert await bench.cache.is_whole(wanted.sha256)
+
+
+class FullCard:
+    """A download onto a card that has no room for it, however much the system says is free."""
+
+    def cancel(self) -> None:
+        pass
+
+    def run(self, sha256: str, size_bytes: int, staged: Path) -> None:
+        raise DownloadError("full") from OSError(errno.ENOSPC, "no space left on device")
+
+
+async def test_a_full_card_gives_up_what_nobody_needs(
+    bench: Bench, running: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, kept, wanted = bench.bulletins("old", "kept", "new")
+    for bulletin in (old, kept):
+        staged = bench.staging / "x"
+        staged.write_bytes(bench.papers.sound(bulletin.id))
+        bench.cache.adopt(staged, bulletin.sha256)
+    bench.cache.evict(frozenset({kept.sha256, wanted.sha256}))
+    well = bench.fetcher._open_download
+    full: Any = FullCard
+    monkeypatch.setattr(bench.fetcher, "_open_download", full)
+    bench.fetcher.want((kept, wanted))
+    async with running(bench.fetcher.run()):
+        await eventually(lambda: bench.cache.held() == {kept.sha256})
+        monkeypatch.setattr(bench.fetcher, "_open_download", well)
+        bench.fetcher.link_is_up()
+        await eventually(bench.arrived)
 
 
 async def test_a_download_goes_on_after_a_new_start(

@@ -48,6 +48,24 @@ class HubSide:
         return decode(await self.hears(Kind.AVAILABILITY), Availability)
 
 
+async def test_only_what_is_used_is_subscribed(
+    broker: Any, config: EdgeConfig, running: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    subscribe = aiomqtt.Client.subscribe
+
+    async def note(client: aiomqtt.Client, topic: str, **more: Any) -> Any:
+        asked.append(topic)
+        return await subscribe(client, topic, **more)
+
+    monkeypatch.setattr(aiomqtt.Client, "subscribe", note)
+    link = HubLink(config, boot="b", on_event=print)
+    async with running(link.run()):
+        await eventually(lambda: link.is_up)
+    kinds = (Kind.DESIRED, Kind.JOURNAL_ACK)
+    assert asked == [cluster_topic(config.commune, config.cluster, kind) for kind in kinds]
+
+
 @pytest.fixture
 async def hub(broker: Any, config: EdgeConfig) -> AsyncIterator[HubSide]:
     made = HubSide(config)

@@ -430,6 +430,145 @@ async def test_a_step_of_the_wall_clock_does_not_disturb_what_sounds(cabinet: Ca
     assert len(cabinet.rows()) == 1
 
 
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+@pytest.mark.parametrize("what_next", ["an event", "nothing"])
+async def test_a_large_step_while_on_air_cuts_nothing_and_repeats_nothing(
+    cabinet: Cabinet, eventually: Any, step_s: float, what_next: str
+) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await cabinet.pass_to(4)
+    cabinet.clock.step_wall(step_s)
+    if what_next == "nothing":  # the loop looks by itself
+        await eventually(lambda: cabinet.events(EventKind.CLOCK_STEPPED))
+    await cabinet.pass_to(step_s + 20)
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+    assert cabinet.events(EventKind.CLOCK_STEPPED) == [f"{step_s:+.1f} s"]
+    (row,) = cabinet.rows()
+    assert row.outcome is Outcome.COMPLETED
+    assert row.started_at is not None
+    assert row.ended_at == row.started_at + timedelta(seconds=10)
+    if step_s < 0:
+        await cabinet.pass_to(step_s + 60)
+        cabinet.clock.step_wall(-step_s - 70)  # 17:00 comes a second time
+        await cabinet.pass_to(20)
+        assert len(cabinet.player.heard) == 2
+        assert len(cabinet.rows()) == 1
+
+
+async def test_what_was_aired_stays_so_while_the_clock_is_lost(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await cabinet.pass_to(12)
+    cabinet.clock.known = ClockTrust.UNKNOWN
+    cabinet.clock.step_wall(400 * 86400)
+    await cabinet.tell(ClockChanged())
+    cabinet.clock.step_wall(-400 * 86400 - 7)
+    cabinet.clock.known = ClockTrust.SYNCHRONISED
+    await cabinet.pass_to(20)
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
+    assert len(cabinet.rows()) == 1
+
+
+async def test_what_was_aired_is_known_to_an_agent_that_started_without_the_time(
+    open_cabinet: Any,
+) -> None:
+    async with open_cabinet() as cabinet:
+        cabinet.send(1, cabinet.bulletin(duration_s=30))
+        await cabinet.pass_to(32)
+        ahead_s = 400 * 86400.0
+    async with open_cabinet(at_s=ahead_s) as cabinet:
+        cabinet.clock.step_wall(10 - cabinet.clock.at_s)
+        cabinet.ledger.set_watermark(FIVE - timedelta(seconds=60))
+        cabinet.runner._watermark = cabinet.ledger.watermark()
+        await cabinet.pass_to(40)
+        assert cabinet.player.heard == []
+        assert len(cabinet.rows()) == 1
+
+
+def faults(cabinet: Cabinet) -> tuple[str, ...]:
+    status = cabinet.status.read()
+    assert status is not None
+    return status.reported.faults
+
+
+async def test_after_the_relays_guard_nothing_sounds_for_a_while(cabinet: Cabinet) -> None:
+    first = cabinet.bulletin("dai", duration_s=900)
+    cabinet.send(1, first)
+    await cabinet.pass_to(5)
+    cabinet.relay.turn_off()  # as the guard does
+    await cabinet.tell(RelayGuardTripped(relay="amp", why="on for 18000 s"))
+    await cabinet.pass_to(10)
+    assert not cabinet.relay.is_on
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "stopped"]
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.INTERRUPTED)
+    assert row.ended_at == FIVE + timedelta(seconds=5)
+    assert "relay_guard" in faults(cabinet)
+    cabinet.clock.passed += timedelta(seconds=600)
+    await cabinet.tell(ClockChanged())
+    assert "relay_guard" not in faults(cabinet)
+
+
+async def test_a_sound_behind_a_relay_that_never_obeys_was_not_aired(
+    cabinet: Cabinet, caplog: pytest.LogCaptureFixture
+) -> None:
+    cabinet.relay.stuck = True
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(3)
+    assert "relay_failed" in faults(cabinet)
+    await cabinet.pass_to(8)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.PLAYER_FAILED)
+    assert (row.started_at, row.ended_at, row.level_db) == (None, None, None)
+    assert sum("amplifier relay" in line for line in caplog.messages) == 1
+
+
+async def test_a_sound_whose_relay_obeyed_late_was_aired_in_part(cabinet: Cabinet) -> None:
+    cabinet.relay.stuck = True
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(2)
+    cabinet.relay.stuck = False
+    await cabinet.pass_to(8)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.PLAYER_FAILED)
+    (gap,) = row.interruptions
+    assert gap.from_at == FIVE
+    assert FIVE + timedelta(seconds=2) <= gap.to_at <= FIVE + timedelta(seconds=2.2)
+    assert "relay_failed" not in faults(cabinet)
+
+
+async def test_a_relay_that_does_not_let_go_is_tried_again_without_an_event(
+    cabinet: Cabinet, eventually: Any
+) -> None:
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(4)
+    cabinet.relay.stuck = True
+    await cabinet.pass_to(7)
+    assert "relay_failed" in faults(cabinet)
+    cabinet.relay.stuck = False
+    cabinet.clock.passed += timedelta(seconds=1)
+    await eventually(lambda: not cabinet.relay.is_on)
+
+
+async def test_a_player_that_fails_is_a_fault_until_it_sounds(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await cabinet.pass_to(4)
+    cabinet.player.fail()
+    await cabinet.settle()
+    assert "player_failed" in faults(cabinet)
+    await cabinet.pass_to(9)
+    assert "player_failed" not in faults(cabinet)
+
+
+async def test_the_level_of_full_scale_counts(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin())
+    await cabinet.pass_to(2)
+    (item,) = cabinet.player.items
+    await cabinet.tell(Progress(item=item, position_ms=2000, level_db=0.0))
+    await cabinet.tell(Progress(item=item, position_ms=2001, level_db=None))
+    await cabinet.pass_to(8)
+    assert cabinet.rows()[0].level_db == 0.0
+
+
 async def test_a_relay_that_cannot_be_driven_is_tried_again(cabinet: Cabinet) -> None:
     cabinet.relay.stuck = True
     cabinet.send(1, cabinet.bulletin())
@@ -575,6 +714,7 @@ async def test_a_full_card_does_not_end_the_broadcast(open_cabinet: Any) -> None
         for _ in range(100):
             await cabinet.tell(DesiredCame(note=b"x"))
         assert len(cabinet.events(EventKind.PLAN_REFUSED)) < 130
+        assert "disk_full" in faults(cabinet)
         await cabinet.pass_to(7)
         assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "heard out"]
         assert not cabinet.relay.is_on

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from contract.ids import Sha256
+from edge.shell import sound_cache
 from edge.shell.files import KEPT, set_aside
-from edge.shell.sound_cache import SoundCache
+from edge.shell.sound_cache import RESERVE_BYTES, SoundCache, hash_file
 
 
 def name_of(sound: bytes) -> Sha256:
@@ -52,11 +57,11 @@ def _close(card: Card) -> object:
         cache.close()
 
 
-def test_an_adopted_sound_is_held_also_after_a_new_start(card: Card) -> None:
+async def test_an_adopted_sound_is_held_also_after_a_new_start(card: Card) -> None:
     sha256 = card.put(card.open(), b"tin")
     again = card.open()
     assert again.held() == {sha256}
-    assert again.is_whole(sha256)
+    assert await again.is_whole(sha256)
     assert again.path(sha256).read_bytes() == b"tin"
 
 
@@ -71,22 +76,22 @@ def test_the_database_of_what_was_verified_may_be_lost(card: Card, database: str
     assert card.open().held() == {sha256}
 
 
-def test_a_damaged_sound_is_never_held_again(card: Card) -> None:
+async def test_a_damaged_sound_is_never_held_again(card: Card) -> None:
     cache = card.open()
     sha256 = card.put(cache, b"tin")
     card.damage(cache.path(sha256))
     assert sha256 in cache.held(), "not looked at yet"
-    assert not cache.is_whole(sha256)
+    assert not await cache.is_whole(sha256)
     assert sha256 not in cache.held()
     card.damage(card.open().path(card.put(cache, b"tin")))
     assert card.open().held() == frozenset()
 
 
-def test_a_sound_that_vanished_is_not_whole(card: Card) -> None:
+async def test_a_sound_that_vanished_is_not_whole(card: Card) -> None:
     cache = card.open()
     sha256 = card.put(cache, b"tin")
     cache.path(sha256).unlink()
-    assert not cache.is_whole(sha256)
+    assert not await cache.is_whole(sha256)
     assert cache.held() == frozenset()
 
 
@@ -97,20 +102,20 @@ def test_a_file_under_a_foreign_name_is_no_sound(card: Card) -> None:
     assert card.open().held() == cache.held() == frozenset()
 
 
-def test_a_sound_that_cannot_be_read_ends_nothing(card: Card) -> None:
+async def test_a_sound_that_cannot_be_read_ends_nothing(card: Card) -> None:
     cache = card.open()
     sha256 = name_of(b"tin")
     cache.path(sha256).mkdir()  # reading it fails, as on a bad sector
     assert card.open().held() == frozenset()
-    assert not cache.is_whole(sha256)
+    assert not await cache.is_whole(sha256)
 
 
-def test_a_database_that_takes_nothing_ends_nothing(card: Card) -> None:
+async def test_a_database_that_takes_nothing_ends_nothing(card: Card) -> None:
     cache = card.open()
     cache._db.execute("PRAGMA query_only=ON")
     sha256 = card.put(cache, b"tin")
     assert cache.held() == {sha256}
-    assert cache.is_whole(sha256)
+    assert await cache.is_whole(sha256)
 
 
 def test_what_nobody_needs_goes_oldest_first(card: Card) -> None:
@@ -124,11 +129,62 @@ def test_what_nobody_needs_goes_oldest_first(card: Card) -> None:
     assert len(cache.held()) == 3, "what is needed stays, whatever the quota"
 
 
-def test_what_was_set_aside_makes_room_too(card: Card) -> None:
+async def test_room_is_made_for_what_is_to_come_but_not_of_what_is_needed(tmp_path: Path) -> None:
+    """A card of 500 bytes beside the reserve."""
+
+    def free_bytes() -> int:
+        used = sum(path.stat().st_size for path in (tmp_path / "sounds").iterdir())
+        return RESERVE_BYTES + 500 - used
+
+    cache = SoundCache(tmp_path / "sounds", tmp_path / "cache.db", free_bytes=free_bytes)
+    card = Card(tmp_path)
+    names = [card.put(cache, bytes([number]) * 100) for number in range(4)]
+    for age, sha256 in enumerate(names):
+        os.utime(cache.path(sha256), ns=(age, age))
+    cache.evict(frozenset(names[:1]))
+    cache.make_room(100)
+    assert len(cache.held()) == 4, "there is room"
+    cache.make_room(250)
+    assert cache.held() == {names[0], names[3]}
+    cache.make_room(10**9)
+    assert cache.held() == {names[0]}
+    cache.close()
+
+
+def test_a_database_that_is_only_locked_stays_where_it_is(card: Card) -> None:
+    sha256 = card.put(card.open(), b"tin")
+    card.caches[-1].close()
+    with closing(sqlite3.connect(card.folder / "cache.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert card.open().held() == {sha256}
+    assert not list(card.folder.glob("*.broken-*"))
+
+
+async def test_a_sound_is_hashed_again_without_holding_up_the_loop(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    os.utime(cache.path(sha256), ns=(1, 1))
+    let_go = threading.Event()
+
+    def slow_hash(path: Path) -> str:
+        assert let_go.wait(20)
+        return hash_file(path)
+
+    monkeypatch.setattr(sound_cache, "hash_file", slow_hash)
+    asking = asyncio.create_task(cache.is_whole(sha256))
+    await asyncio.sleep(0)
+    let_go.set()
+    assert await asking
+
+
+async def test_what_was_set_aside_makes_room_too(card: Card) -> None:
     cache = card.open()
     sha256 = card.put(cache, b"tin")
     card.damage(cache.path(sha256))
-    assert not cache.is_whole(sha256)
+    assert not await cache.is_whole(sha256)
     assert [path.name for path in (card.folder / "sounds").iterdir()] == [f"{sha256}.mka.broken-1"]
     cache.evict(frozenset({sha256}), quota_bytes=0)
     assert list((card.folder / "sounds").iterdir()) == []

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
+from hardware import player_vlc
 from hardware.clock import SystemClock
 from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Started
 from hardware.player_vlc import VlcPlayer
@@ -199,6 +200,106 @@ async def test_a_frozen_worker_is_replaced(bench: Bench, speech: Path, until: An
     assert bench.player.process_id is not None
     os.kill(bench.player.process_id, signal.SIGSTOP)
     assert "no sign of life" in (await until(lambda: bench.said(Failed, "a")))[0].why
+
+
+def worker_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """In place of the worker, a program of the same manners that does this."""
+    program = tmp_path / "python"
+    program.write_text(f"#!{sys.executable}\nimport sys, time, json\n{body}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
+SAYS_READY = "print(json.dumps({'type': 'ready'}), flush=True)\n"
+FAILS_ALL = (
+    "for line in sys.stdin:\n"
+    "    item = json.loads(line)['item']\n"
+    "    print(json.dumps({'type': 'failed', 'item': item, 'why': 'as told'}), flush=True)\n"
+)
+
+
+async def test_a_worker_that_cannot_be_started_is_tried_again(
+    tmp_path: Path, clock: SystemClock, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_that(tmp_path, monkeypatch, SAYS_READY + FAILS_ALL)
+    (tmp_path / "python").chmod(0)
+    events: list[PlayerEvent] = []
+    async with VlcPlayer("none", on_event=events.append, clock=clock) as player:
+        await player.prepare("a", "x", offset_ms=0, volume_pct=1)
+        why = (await until(lambda: [e for e in events if isinstance(e, Failed)]))[0].why
+        assert "cannot be started" in why
+        (tmp_path / "python").chmod(0o755)
+        await until(lambda: player.is_ready)
+
+
+async def test_a_worker_that_says_a_line_without_end_is_replaced(
+    tmp_path: Path, clock: SystemClock, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "second"
+    body = (
+        f"import pathlib\nmark = pathlib.Path({str(mark)!r})\n"
+        "if not mark.exists():\n"
+        "    mark.touch()\n"
+        "    sys.stdout.write('x' * 300_000)\n"
+        "    sys.stdout.flush()\n"
+        "else:\n"
+        "    print(json.dumps({'type': 'ready'}), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    worker_that(tmp_path, monkeypatch, body)
+    async with VlcPlayer("none", on_event=print, clock=clock) as player:
+        await until(lambda: player.is_ready)
+
+
+async def test_a_keeper_that_ends_by_an_unforeseen_fault_ends_the_block(
+    tmp_path: Path, clock: SystemClock, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_that(tmp_path, monkeypatch, SAYS_READY + FAILS_ALL)
+
+    def refuse(event: PlayerEvent) -> None:
+        raise KeyError(event.item)
+
+    async def play_for_ever() -> None:
+        async with VlcPlayer("none", on_event=refuse, clock=clock) as player:
+            await until(lambda: player.is_ready)
+            await player.prepare("a", "x", offset_ms=0, volume_pct=1)
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await play_for_ever()
+    assert caught.group_contains(KeyError)
+
+
+async def test_a_worker_that_starts_slowly_keeps_what_waits_for_it(
+    tmp_path: Path, clock: SystemClock, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patience with a sound is made short here; the one with a start is another."""
+    monkeypatch.setattr(player_vlc, "STALL_S", 0.2)
+    go = tmp_path / "go"
+    body = (
+        f"import pathlib\ngo = pathlib.Path({str(go)!r})\nwhile not go.exists(): time.sleep(0.01)\n"
+    )
+    worker_that(tmp_path, monkeypatch, body + SAYS_READY + FAILS_ALL)
+    events: list[PlayerEvent] = []
+    async with VlcPlayer("none", on_event=events.append, clock=clock) as player:
+        await player.prepare("a", "x", offset_ms=0, volume_pct=1)
+        waited_until_ns = clock.mono_ns() + SECOND
+        await until(lambda: events or clock.mono_ns() > waited_until_ns)
+        assert events == []
+        go.touch()
+        await until(lambda: events)
+        assert events == [Failed(item="a", why="as told")]
+
+
+async def test_a_worker_that_is_never_ready_is_replaced(
+    tmp_path: Path, clock: SystemClock, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_vlc, "STALL_S", 0.1)
+    monkeypatch.setattr(player_vlc, "START_S", 0.3)
+    worker_that(tmp_path, monkeypatch, "sys.stdin.read()")
+    async with VlcPlayer("none", on_event=print, clock=clock) as player:
+        first = await until(lambda: player.process_id)
+        await until(lambda: player.process_id not in (None, first))
 
 
 async def test_the_worker_ends_with_its_parent(cabinet: Any, until: Any) -> None:
