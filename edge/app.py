@@ -25,6 +25,7 @@ from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
+from edge.shell.lock import AgentRunsError, on_duty
 from edge.shell.outbox import Outbox
 from edge.shell.plan_store import PlanStore
 from edge.shell.reporting import Reporter
@@ -36,8 +37,19 @@ from hardware.board import Board, BoardError, find_board
 from hardware.devices import Devices, open_devices
 from hardware.machine import Machine
 from hardware.relay import RelayError
+from hardware.simulated.wire import SOCKET_NAME
 
 log = logging.getLogger("edge")
+
+
+class CabinetMissingError(Exception):
+    """The simulated cabinet does not run."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder}: tủ mô phỏng chưa chạy — the simulated cabinet does not run; start it: "
+            f"python -m hardware.simulated.cabinet --dir {folder} --cluster NAME"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return int(options.command(options))
-    except (ConfigErrors, BoardError) as error:
+    except (ConfigErrors, BoardError, AgentRunsError, CabinetMissingError) as error:
         print(f"loaxa-edge: {error}", file=sys.stderr)  # noqa: T201 - the answer to a command
         return 2
     except PermissionError as error:
@@ -81,8 +93,11 @@ def _run(options: argparse.Namespace) -> int:
     )
     config = load_config(options.config)
     board = find_board(config.board)
+    if options.simulated is not None and not (options.simulated / SOCKET_NAME).exists():
+        raise CabinetMissingError(options.simulated)
     try:
-        asyncio.run(_serve(config, board, options.state, options.simulated))
+        with on_duty(options.state):
+            asyncio.run(_serve(config, board, options.state, options.simulated))
     except OSError as error:
         log.critical("stopped: %s", error)
         return 1

@@ -75,7 +75,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def status_lines(report: Reported, *, link_up: bool, language: Language) -> list[str]:
     """A report in words, one fact a line."""
-    link = say(language, "đang kết nối", "up") if link_up else say(language, "mất kết nối", "down")
+    link = say(language, "đã kết nối", "up") if link_up else say(language, "mất kết nối", "down")
     on = say(language, "bật", "on") if report.relays.get("amp") else say(language, "tắt", "off")
     on_air = report.on_air.bulletin if report.on_air else say(language, "không", "nothing")
     arrester = {
@@ -192,6 +192,8 @@ def _verify(options: argparse.Namespace) -> int:
     except OSError as error:
         sys.stderr.write(f"loaxa-edge: {options.note}: {error.strerror}\n")
         return 2
+    if note.endswith(b"\n\n"):
+        note = note[:-1]  # a program that prints notes added a line end of its own
     try:
         text, signed = open_note(note, keys)
     except NoteRefused as error:

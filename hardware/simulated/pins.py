@@ -68,6 +68,7 @@ class CabinetPins:
         self._socket: socket.socket | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._buffer = b""
+        self._said_lost = False
         self.factory = CabinetFactory(self._driven)
         self.clock = SimulatedClock(self._host)
 
@@ -147,9 +148,12 @@ class CabinetPins:
             self._lost()
 
     def _lost(self) -> None:
-        log.warning("the simulated cabinet is gone")
+        """Tries again after a while, never at once: who took the connection away would lose it in turn."""
+        if not self._said_lost:
+            log.warning("the simulated cabinet is gone, or another program took it")
+            self._said_lost = True
         self._let_go()
-        self._try_again()
+        self._retry = asyncio.get_running_loop().call_later(AGAIN_S, self._try_again)
 
     def _try_again(self) -> None:
         try:

@@ -172,6 +172,9 @@ def slot_line(
     open_still = view.cancelled_at is None and (ahead or bool(view.on_air))
     everyone = isinstance(view.clusters, str)
     names = [clusters.get(str(name), str(name)) for name in view.clusters]
+    silent = _silent(view, outcomes, len(clusters) if everyone else len(names), now)
+    if silent and tone is Tone.CALM:
+        tone = Tone.WARN
     return SlotLine(
         view=view,
         when=when_words(view.when, say),
@@ -179,7 +182,7 @@ def slot_line(
         clusters=say("all clusters") if everyone else ", ".join(names),
         state=say(state),
         tone=tone,
-        detail=_detail(view, outcomes, now, say),
+        detail=_detail(view, outcomes, silent, now, say),
         may_stop=view.cancelled_at is None and (bool(view.on_air) or _may_sound(view, now)),
         may_change=open_still,
     )
@@ -199,7 +202,16 @@ def _state(view: SlotView, outcomes: Sequence[Outcome], now: datetime) -> tuple[
     return (Tone.BAD, mark("not played")) if outcomes else (Tone.WARN, mark("due, no report yet"))
 
 
-def _detail(view: SlotView, outcomes: Sequence[Outcome], now: datetime, say: Say) -> str:
+def _silent(view: SlotView, outcomes: Sequence[Outcome], wanted: int, now: datetime) -> int:
+    """Clusters that have not told yet what became of the latest start, once others have."""
+    if view.cancelled_at is not None or not outcomes or _may_sound(view, now):
+        return 0
+    return max(0, wanted - len(outcomes) - len(view.on_air))
+
+
+def _detail(
+    view: SlotView, outcomes: Sequence[Outcome], silent: int, now: datetime, say: Say
+) -> str:
     parts = []
     if view.on_air:
         parts.append(f"{say('playing:')} {len(view.on_air)} {say('clusters')}")
@@ -210,6 +222,8 @@ def _detail(view: SlotView, outcomes: Sequence[Outcome], now: datetime, say: Say
         for outcome in Outcome
         if outcome in outcomes
     ]
+    if silent:
+        parts.append(f"{say('no report yet:')} {silent}")
     return " · ".join(parts)
 
 

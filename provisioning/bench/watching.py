@@ -13,6 +13,7 @@ from provisioning.bench.hub_api import ClusterState, HubApi
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
+WORDS = {"sound_missing": "fetching sounds"}
 USUAL = frozenset({"cluster_online", "off_air"})
 """What goes without saying at the first look."""
 
@@ -81,4 +82,4 @@ def in_words(changes: Sequence[FleetChange], everyone: int) -> Iterator[str]:
     for what in dict.fromkeys(one.what for one in changes):
         names = [one.cluster for one in changes if one.what == what]
         who = f"all {everyone}" if len(names) == everyone > 1 else ", ".join(names)
-        yield f"{who}: {what.replace('_', ' ')}"
+        yield f"{who}: {WORDS.get(what, what.replace('_', ' '))}"

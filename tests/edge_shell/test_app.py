@@ -131,4 +131,4 @@ async def test_without_its_cabinet_the_agent_ends_with_one_clear_failure(
     words = ["--config", str(configured), "--state", str(tmp_path / "s")]
     async with process("edge.app", "run", *words, "--simulated", str(tmp_path / "none")) as agent:
         async with asyncio.timeout(20):
-            assert await agent.wait() == 1
+            assert await agent.wait() == 2

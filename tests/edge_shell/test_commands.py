@@ -284,6 +284,14 @@ def test_verify_says_what_a_note_is(ask: Ask, tmp_path: Path, papers: Any) -> No
     assert "kind journal-ack, commune binh-lu, cluster bl-09" in ask("verify", str(note))[1]
 
 
+def test_verify_forgives_the_line_end_that_a_printing_program_added(
+    ask: Ask, tmp_path: Path, papers: Any
+) -> None:
+    note = tmp_path / "plan.note"
+    note.write_bytes(papers.note(papers.plan(7)) + b"\n")
+    assert ask("verify", str(note))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("more", "words"), [([], "KHÔNG hợp lệ"), (["--english"], "Does NOT hold")]
 )

@@ -173,3 +173,12 @@ def test_slots_tell_their_state() -> None:
     assert state(9, Outcome.NOT_AIRED) == ("not played", False, False)
     assert state(9, stops=(stop,), next_at=None) == ("stopped", False, False)
     assert state(4, cancelled_at=NOON) == ("cancelled", False, False)
+
+
+def test_a_slot_counts_the_clusters_that_have_not_told() -> None:
+    both = {"bl-01": "Bản Thẳm", "bl-02": "Bản Hon"}
+    late = NOON.replace(hour=9)
+    line = slot_line(_slot(clusters="all"), [Outcome.COMPLETED], both, late, _same)
+    assert (line.tone, line.detail) == (Tone.WARN, "played: 1 · no report yet: 1")
+    whole = slot_line(_slot(clusters="all"), [Outcome.COMPLETED] * 2, both, late, _same)
+    assert (whole.tone, whole.detail) == (Tone.CALM, "played: 2")
