@@ -80,7 +80,10 @@ class VlcPlayer:
     ) -> None:
         if self._keeper is not None:
             self._keeper.cancel()
-        await self._tasks.__aexit__(kind, error, tb)
+        if error is None or isinstance(error, asyncio.CancelledError):
+            await self._tasks.__aexit__(kind, error, tb)
+        else:  # a fault of the block is not the keeper's: it goes on as it is, in no group
+            await self._tasks.__aexit__(None, None, None)
 
     @property
     def is_ready(self) -> bool:
