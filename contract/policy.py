@@ -7,7 +7,6 @@ from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
-from contract.model import LATE_LIMIT_S as LATE_LIMIT_S  # noqa: PLC0414 - a rule like the others
 from contract.model import Once, Priority, QuietHours, Slot, Weekly
 
 AMPLIFIER_WARM_UP_S = 2.0

@@ -9,8 +9,7 @@ from msgspec import Meta, Struct
 
 from contract.ids import BulletinId, ClusterId, Sha256, SlotId
 from contract.journal import JournalRow
-from contract.model import Bulletin, Instant, Once, Percent, Priority, Stop, Weekly
-from contract.policy import LATE_LIMIT_S
+from contract.model import LATE_LIMIT_S, Bulletin, Instant, Once, Percent, Priority, Stop, Weekly
 from contract.status import Reported
 
 

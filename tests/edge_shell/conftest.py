@@ -305,3 +305,16 @@ class Wire:
 @pytest.fixture
 def wire() -> Wire:
     return Wire()
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, config: EdgeConfig) -> Path:
+    """The cluster's configuration as the technician's file."""
+    path = tmp_path / "edge.toml"
+    hub = config.hub
+    path.write_text(
+        f'commune = "{config.commune}"\ncluster = "{config.cluster}"\nboard = "{config.board}"\n'
+        f'[hub]\nmqtt_host = "{hub.mqtt_host}"\nmqtt_port = {hub.mqtt_port}\n'
+        f'media_url = "{hub.media_url}"\npassword = "x"\nkeys = ["{hub.keys[0]}"]\n'
+    )
+    return path

@@ -82,23 +82,12 @@ def state(tmp_path: Path, papers: Any, tone: Path, system_clock: Any) -> Path:
     return folder
 
 
-@pytest.fixture
-def configured(tmp_path: Path, config: Any) -> Path:
-    path = tmp_path / "edge.toml"
-    path.write_text(
-        f'commune = "{config.commune}"\ncluster = "{config.cluster}"\nboard = "cabinet-v1"\n'
-        f'[hub]\nmqtt_host = "127.0.0.1"\nmqtt_port = {config.hub.mqtt_port}\n'
-        f'media_url = "{config.hub.media_url}"\npassword = "x"\nkeys = ["{config.hub.keys[0]}"]\n'
-    )
-    return path
-
-
 @pytest.mark.broker
 @pytest.mark.sound
 async def test_an_orderly_stop_while_on_air_switches_the_amplifier_off_and_says_good_bye(
-    broker: Any, cabinet: Path, state: Path, configured: Path, config: Any, eventually: Any
+    broker: Any, cabinet: Path, state: Path, config_file: Path, config: Any, eventually: Any
 ) -> None:
-    words = ["--config", str(configured), "--state", str(state), "--simulated", str(cabinet)]
+    words = ["--config", str(config_file), "--state", str(state), "--simulated", str(cabinet)]
     status = StatusFile(state / "run" / "status.json")
 
     def is_on_air() -> bool:
@@ -126,9 +115,9 @@ async def test_an_orderly_stop_while_on_air_switches_the_amplifier_off_and_says_
 
 
 async def test_without_its_cabinet_the_agent_ends_with_one_clear_failure(
-    tmp_path: Path, configured: Path
+    tmp_path: Path, config_file: Path
 ) -> None:
-    words = ["--config", str(configured), "--state", str(tmp_path / "s")]
+    words = ["--config", str(config_file), "--state", str(tmp_path / "s")]
     async with process("edge.app", "run", *words, "--simulated", str(tmp_path / "none")) as agent:
         async with asyncio.timeout(20):
             assert await agent.wait() == 2

@@ -30,17 +30,11 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ask(tmp_path: Path, state: Path, config: Any, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(config_file: Path, state: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
     """`loaxa-edge` with these words: exit code, answer, complaint."""
-    file = tmp_path / "edge.toml"
-    file.write_text(
-        f'commune = "{config.commune}"\ncluster = "{config.cluster}"\nboard = "cabinet-v1"\n'
-        f'[hub]\nmqtt_host = "h"\nmqtt_port = 1883\nmedia_url = "http://h"\npassword = "x"\n'
-        f'keys = ["{config.hub.keys[0]}"]\n'
-    )
 
     def run(*words: str) -> tuple[int, str, str]:
-        code = main([*words, "--config", str(file), "--state", str(state)])
+        code = main([*words, "--config", str(config_file), "--state", str(state)])
         said = capsys.readouterr()
         assert "Traceback" not in said.err
         return code, said.out, said.err

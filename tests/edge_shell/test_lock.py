@@ -6,19 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.app import main
-from edge.shell.config import EdgeConfig
 from edge.shell.lock import AgentRunsError, on_duty
-
-
-@pytest.fixture
-def config_file(tmp_path: Path, config: EdgeConfig) -> Path:
-    file = tmp_path / "edge.toml"
-    file.write_text(
-        f'commune = "{config.commune}"\ncluster = "{config.cluster}"\nboard = "{config.board}"\n'
-        f'[hub]\nmqtt_host = "h"\nmqtt_port = 1883\nmedia_url = "http://h"\npassword = "x"\n'
-        f'keys = ["{config.hub.keys[0]}"]\n'
-    )
-    return file
 
 
 def test_a_second_agent_on_the_same_state_is_refused(tmp_path: Path) -> None:
