@@ -36,7 +36,16 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     QUIET_HOURS = "quiet_hours"
     PLAYER_FAILED = "player_failed"
+    SILENT = "silent"
+    AMPLIFIER_SILENT = "amplifier_silent"
+    MAINTENANCE = "maintenance"
     INTERRUPTED = "interrupted"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Reason:
+        """A word of a newer program: its row is taken all the same."""
+        return cls.OTHER
 
 
 class EventKind(StrEnum):
@@ -52,6 +61,19 @@ class EventKind(StrEnum):
     RELAY_GUARD = "relay_guard"
     CLOCK_STEPPED = "clock_stepped"
     PLAYER_RESTARTED = "player_restarted"
+    FALLBACK_PLAYED = "fallback_played"
+    FAULT = "fault"
+    FAULT_OVER = "fault_over"
+    CLOCK_TRUST = "clock_trust"
+    LEDGER_REPLACED = "ledger_replaced"
+    MODEM_CYCLED = "modem_cycled"
+    NIGHT_RESTART = "night_restart"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> EventKind:
+        """A word of a newer program: its row is taken all the same."""
+        return cls.OTHER
 
 
 class Interruption(Struct, frozen=True, kw_only=True):
@@ -69,6 +91,7 @@ class ItemRow(Struct, frozen=True, kw_only=True, tag="item", tag_field="row"):
         number: Position in the ledger epoch, from 1, without gaps.
         bulletin_at_ms: Where in the bulletin it began (not 0 when joined in progress).
         level_db: Measured level of what was played, dBFS, where the output can tell.
+        clock_step_s: How far the wall clock was set while it was on air; its instants are by the new time.
     """
 
     number: Annotated[int, Meta(ge=1)]
@@ -87,11 +110,16 @@ class ItemRow(Struct, frozen=True, kw_only=True, tag="item", tag_field="row"):
     link_up: bool = False
     plan_version: int = 0
     level_db: float | None = None
+    clock_step_s: float = 0.0
     interruptions: tuple[Interruption, ...] = ()
 
 
 class EventRow(Struct, frozen=True, kw_only=True, tag="event", tag_field="row"):
-    """Something that happened on the cluster: a surge, a refused plan, a start."""
+    """Something that happened on the cluster: a surge, a refused plan, a start.
+
+    Attributes:
+        detail: Of a fault or its end: its `contract.fault.FaultCode`, then what else is known.
+    """
 
     number: Annotated[int, Meta(ge=1)]
     event: EventKind

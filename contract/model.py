@@ -110,11 +110,27 @@ class Stop(Struct, frozen=True, kw_only=True):
     planned_at: Instant
 
 
-class QuietHours(Struct, frozen=True, kw_only=True):
-    """A daily window of local time in which only emergencies sound; it may cross midnight."""
+class DailyWindow(Struct, frozen=True, kw_only=True):
+    """A window of local time that returns every day; it may cross midnight."""
 
     start: LocalTime
     end: LocalTime
+
+
+class QuietHours(DailyWindow, frozen=True, kw_only=True):
+    """A daily window in which only emergencies sound."""
+
+
+class Fetching(Struct, frozen=True, kw_only=True):
+    """When a cluster may fetch sounds over its SIM card, and how much. Emergencies are exempt from both.
+
+    Attributes:
+        windows: Only then; none: at any time.
+        monthly_mib: At most so much a calendar month (the commune's local one); None: no limit.
+    """
+
+    windows: Annotated[tuple[DailyWindow, ...], Meta(max_length=8)] = ()
+    monthly_mib: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Desired(Struct, frozen=True, kw_only=True):
@@ -124,6 +140,8 @@ class Desired(Struct, frozen=True, kw_only=True):
         version: Only rises; an older one is refused.
         groups: Groups that the cluster belongs to.
         volume_pct: Volume unless a slot names its own.
+        fetching: When and how much it may fetch.
+        maintenance: Somebody works at the cabinet: nothing timed plays.
     """
 
     v: int = CONTRACT_VERSION
@@ -139,3 +157,5 @@ class Desired(Struct, frozen=True, kw_only=True):
     slots: tuple[Slot, ...] = ()
     stops: tuple[Stop, ...] = ()
     quiet_hours: tuple[QuietHours, ...] = ()
+    fetching: Fetching = Fetching()
+    maintenance: bool = False

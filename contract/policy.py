@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
-from contract.model import Once, Priority, QuietHours, Slot, Weekly
+from contract.model import DailyWindow, Once, Priority, QuietHours, Slot, Weekly
 
 AMPLIFIER_WARM_UP_S = 2.0
 AMPLIFIER_HOLD_S = 0.5
@@ -78,11 +78,16 @@ def _in_dates(day: date, weekly: Weekly) -> bool:
 
 def is_quiet(at: datetime, quiet_hours: Sequence[QuietHours], zone: str) -> bool:
     """Whether an instant lies in quiet hours of the commune."""
+    return is_within(at, quiet_hours, zone)
+
+
+def is_within(at: datetime, windows: Sequence[DailyWindow], zone: str) -> bool:
+    """Whether an instant lies in one of the daily windows."""
     moment = at.astimezone(ZoneInfo(zone)).time()
-    return any(_holds(window, moment) for window in quiet_hours)
+    return any(_holds(window, moment) for window in windows)
 
 
-def _holds(window: QuietHours, moment: time) -> bool:
+def _holds(window: DailyWindow, moment: time) -> bool:
     start, end = parse_time(window.start), parse_time(window.end)
     if start <= end:
         return start <= moment < end

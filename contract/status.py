@@ -52,12 +52,15 @@ class Reported(Struct, frozen=True, kw_only=True):
     """How a cluster is, on change and at each birth. Retained.
 
     Attributes:
+        at: The cluster's wall time as it sent this: its error is what the hub's clock says against it.
         desired_version: The plan in force; 0 when there is none.
         missing: Sounds that the plan needs and the cluster does not hold yet.
         relays: Relay name to whether it is on.
-        faults: Codes of present faults, for which the hub has words.
+        faults: Codes of present faults (`contract.fault.FaultCode`), for which the hub has words; one that it does not
+            know is shown as it is.
         refused: Plans refused since the start.
         surge_count: Surges counted since the ledger was made.
+        maintenance: Somebody works at the cabinet: nothing timed plays.
     """
 
     v: int = CONTRACT_VERSION
@@ -76,10 +79,19 @@ class Reported(Struct, frozen=True, kw_only=True):
     clock_trust: ClockTrust = ClockTrust.UNKNOWN
     refused: int = 0
     journal_waiting: int = 0
+    maintenance: bool = False
 
 
 class Telemetry(Struct, frozen=True, kw_only=True):
-    """Figures of the machine, every 15 minutes. None: this machine cannot tell."""
+    """Figures of the machine, every 15 minutes. None: this machine cannot tell.
+
+    Attributes:
+        month_fetched_mib: Sounds fetched this calendar month, towards the data budget.
+        filesystem_errors: Errors that the file system has counted on the card.
+        card_life_used_pct: Share of its life that an eMMC or card says is used up.
+        card_write_ms: How long the last write and read back took.
+        under_voltage: Whether the supply has been too weak since the machine started.
+    """
 
     v: int = CONTRACT_VERSION
     at: Instant
@@ -91,3 +103,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     sent_bytes: int = 0
     received_bytes: int = 0
     surge_count: int = 0
+    month_fetched_mib: float = 0.0
+    filesystem_errors: int | None = None
+    card_life_used_pct: int | None = None
+    card_write_ms: float | None = None
+    under_voltage: bool | None = None

@@ -49,7 +49,11 @@ _REASONS = {
     Reason.CANCELLED: ("lịch đã bị huỷ hoặc thay đổi", "the slot was cancelled or changed"),
     Reason.QUIET_HOURS: ("giờ yên tĩnh", "quiet hours"),
     Reason.PLAYER_FAILED: ("trình phát âm thanh gặp lỗi", "the player failed"),
+    Reason.SILENT: ("máy phát mà không có tiếng", "it played, but nothing was to be heard"),
+    Reason.AMPLIFIER_SILENT: ("tăng âm không bật được", "the amplifier did not come on"),
+    Reason.MAINTENANCE: ("đang bảo trì", "maintenance"),
     Reason.INTERRUPTED: ("bị chen ngang", "interrupted"),
+    Reason.OTHER: ("lý do khác", "another reason"),
 }
 
 _OUTCOMES = {

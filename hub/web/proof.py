@@ -30,7 +30,11 @@ REASONS = {
     Reason.CANCELLED: mark("the slot was cancelled or changed"),
     Reason.QUIET_HOURS: mark("quiet hours"),
     Reason.PLAYER_FAILED: mark("the player failed"),
+    Reason.SILENT: mark("it played, but nothing was to be heard"),
+    Reason.AMPLIFIER_SILENT: mark("the amplifier did not come on"),
+    Reason.MAINTENANCE: mark("maintenance"),
     Reason.INTERRUPTED: mark("interrupted"),
+    Reason.OTHER: mark("another reason"),
 }
 OUTCOMES = {
     Outcome.COMPLETED: (Tone.CALM, mark("played")),
@@ -48,6 +52,17 @@ EVENTS = {
     EventKind.RELAY_GUARD: (Tone.BAD, mark("amplifier switched off by its guard")),
     EventKind.CLOCK_STEPPED: (Tone.WARN, mark("clock corrected")),
     EventKind.PLAYER_RESTARTED: (Tone.WARN, mark("player restarted")),
+    EventKind.FALLBACK_PLAYED: (
+        Tone.WARN,
+        mark("station chime played in place of a silent broadcast"),
+    ),
+    EventKind.FAULT: (Tone.BAD, mark("fault")),
+    EventKind.FAULT_OVER: (Tone.CALM, mark("fault is over")),
+    EventKind.CLOCK_TRUST: (Tone.WARN, mark("trust in the clock changed")),
+    EventKind.LEDGER_REPLACED: (Tone.BAD, mark("broken log on the card replaced")),
+    EventKind.MODEM_CYCLED: (Tone.WARN, mark("modem switched off and on again")),
+    EventKind.NIGHT_RESTART: (Tone.CALM, mark("cluster restarted at night")),
+    EventKind.OTHER: (Tone.CALM, mark("another event")),
 }
 QUIET_EVENTS = frozenset({EventKind.PLAN_ACCEPTED})
 """Events that every change of the schedule makes on every cluster: kept, but not shown on the page."""

@@ -41,7 +41,16 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 FAULTS = {
     "player_failed": mark("the player failed"),
+    "silent": mark("it plays, but nothing is to be heard"),
     "disk_full": mark("the memory card is full"),
+    "card_read_only": mark("the memory card takes nothing any more"),
+    "card_errors": mark("the memory card has errors"),
+    "card_slow": mark("the memory card is very slow"),
+    "card_worn": mark("the memory card is nearly worn out"),
+    "under_voltage": mark("the power supply is too weak"),
+    "too_hot": mark("the cabinet is too hot"),
+    "ledger_replaced": mark("the log on the card was broken and has begun anew"),
+    "data_budget_spent": mark("this month's 4G data is used up"),
     "relay_failed": mark("the relay failed"),
     "relay_guard": mark("the amplifier was switched off by its guard and rests"),
 }

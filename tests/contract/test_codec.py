@@ -8,7 +8,7 @@ import pytest
 
 from contract.codec import MAX_DESIRED_BYTES, Refused, decode, encode, open_signed, sign
 from contract.ids import ClusterId, CommuneId
-from contract.journal import JournalAck, JournalBatch
+from contract.journal import EventKind, EventRow, ItemRow, JournalAck, JournalBatch, Reason
 from contract.model import Desired
 from contract.note import SignerKey, sign_note
 from contract.status import Availability, Beat, HubState, Reported, Telemetry
@@ -105,3 +105,12 @@ def test_topics_come_back_as_they_went() -> None:
         "a/b/c/d/e",
     ):
         assert split_cluster_topic(other) is None
+
+
+def test_a_journal_word_of_a_newer_program_is_taken_as_other() -> None:
+    batch = (GOLDEN / "journal.v1.json").read_bytes()
+    newer = batch.replace(b'"agent_down"', b'"eclipse"').replace(b'"surge"', b'"meteor"')
+    rows = decode(newer, JournalBatch).rows
+    assert isinstance(rows[0], ItemRow)
+    assert isinstance(rows[1], EventRow)
+    assert (rows[0].reason, rows[1].event) == (Reason.OTHER, EventKind.OTHER)
