@@ -1,42 +1,20 @@
-"""The door of `loaxa-edge`: reads the command line, builds the parts and runs them."""
+"""The door of `loaxa-edge`: reads the command line and runs one command."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
-import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
-from secrets import token_hex
-from typing import Any
 
-from contract.status import Reported
-from edge.core.state import Limits
+from edge.agent import serve
 from edge.shell import checking, commands
-from edge.shell.airing import Airing
-from edge.shell.config import ConfigErrors, EdgeConfig, load_config
-from edge.shell.download import Download
-from edge.shell.fetcher import Fetcher
-from edge.shell.inbox import Inbox
-from edge.shell.ledger import Ledger
-from edge.shell.link import HubLink
+from edge.shell.config import ConfigErrors, load_config
 from edge.shell.lock import AgentRunsError, on_duty
-from edge.shell.outbox import Outbox
-from edge.shell.plan_store import PlanStore
-from edge.shell.reporting import Reporter
-from edge.shell.runner import Parts, Runner
-from edge.shell.sound_cache import SoundCache
-from edge.shell.status_file import StatusFile
-from edge.shell.telemetry import Telemetrist
-from hardware.board import Board, BoardError, find_board
-from hardware.devices import Devices, open_devices
-from hardware.machine import Machine
-from hardware.relay import RelayError
+from hardware.board import BoardError, find_board
 from hardware.simulated.wire import SOCKET_NAME
 
 log = logging.getLogger("edge")
@@ -97,109 +75,11 @@ def _run(options: argparse.Namespace) -> int:
         raise CabinetMissingError(options.simulated)
     try:
         with on_duty(options.state):
-            asyncio.run(_serve(config, board, options.state, options.simulated))
+            asyncio.run(serve(config, board, options.state, options.simulated))
     except OSError as error:
         log.critical("stopped: %s", error)
         return 1
     return 0
-
-
-async def _serve(config: EdgeConfig, board: Board, state: Path, simulated: Path | None) -> None:
-    inbox = Inbox()
-    async with (
-        open_devices(board, simulated=simulated, on_event=inbox.put) as devices,
-        _jobs(config, board, state, devices, inbox) as jobs,
-        _until_signal() as stop,
-        asyncio.TaskGroup() as tasks,
-    ):
-        running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
-        try:
-            await stop.wait()
-        finally:  # the sound ends now, whatever the others still wait for
-            with suppress(RelayError):
-                devices.amplifier.turn_off()
-            for task in running:
-                task.cancel()
-
-
-@asynccontextmanager
-async def _until_signal() -> AsyncIterator[asyncio.Event]:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    yield stop
-
-
-@asynccontextmanager
-async def _jobs(
-    config: EdgeConfig, board: Board, state: Path, devices: Devices, inbox: Inbox
-) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
-    """Builds every part of the agent around its devices; each job runs for ever."""
-    boot, clock = token_hex(4), devices.clock
-    ledger = Ledger(state / "ledger.db")
-    cache = SoundCache(state / "sounds", state / "cache.db")
-    link = HubLink(config, boot=boot, on_event=inbox.put)
-    status_file = StatusFile(state / "run" / "status.json")
-    fetcher = Fetcher(
-        cache=cache,
-        staging=state / "staging",
-        open_download=lambda: Download(
-            config.hub.media_url, config.cluster, config.hub.password, clock=clock
-        ),
-        on_event=inbox.put,
-    )
-    outbox = Outbox(ledger, link)
-    blank = Reported(
-        at=clock.now(),
-        boot=boot,
-        software=software_version(),
-        board=board.name,
-        surge_count=ledger.count("surges"),
-    )
-    reporter = Reporter(clock=clock, link=link, cache=cache, status_file=status_file, blank=blank)
-    airing = Airing(
-        clock=clock, player=devices.player, amplifier=devices.amplifier, ledger=ledger, cache=cache
-    )
-    machine = Machine(state)
-    runner = Runner(
-        Parts(
-            config=config,
-            clock=clock,
-            limits=Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s),
-            airing=airing,
-            ledger=ledger,
-            plans=PlanStore(
-                state / "desired.note", config.verifier_keys(), config.commune, config.cluster
-            ),
-            cache=cache,
-            fetcher=fetcher,
-            outbox=outbox,
-            reporter=reporter,
-            inbox=inbox,
-        )
-    )
-    telemetrist = Telemetrist(clock=clock, machine=machine, ledger=ledger, link=link)
-    try:
-        yield {
-            "loop": runner.run(),
-            "link": link.run(),
-            "fetcher": fetcher.run(),
-            "outbox": outbox.run(),
-            "reporter": reporter.run(),
-            "telemetry": telemetrist.run(),
-        }
-    finally:
-        status_file.remove()
-        cache.close()
-        ledger.close()
-
-
-def software_version() -> str:
-    """Version of the installed agent."""
-    with suppress(PackageNotFoundError):
-        return version("loaxa")
-    return "0"
 
 
 if __name__ == "__main__":

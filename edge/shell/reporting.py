@@ -15,6 +15,7 @@ from contract.status import OnAir, Reported
 from contract.topics import Kind
 from edge.core.state import OpenItem
 from edge.shell.airing import Airing
+from edge.shell.fault_board import FaultBoard
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from edge.shell.waiting import comes
@@ -53,18 +54,19 @@ class Reporter:
         link: Publisher,
         cache: SoundCache,
         status_file: StatusFile,
+        faults: FaultBoard,
         blank: Reported,
     ) -> None:
         self._clock = clock
         self._link = link
         self._cache = cache
         self._status_file = status_file
+        self._faults = faults
         self._current = blank
         self._changed = asyncio.Event()
         self.software = blank.software
         self.arrester_ok = blank.arrester_ok
         self.surge_count = blank.surge_count
-        self.refused = 0
 
     def report(
         self,
@@ -72,16 +74,9 @@ class Reporter:
         airing: Airing,
         *,
         waiting: int,
-        disk_is_full: bool = False,
-        guard_rests: bool = False,
+        refused: int = 0,
     ) -> None:
         """Takes note of how the cluster is now."""
-        shown = {
-            "relay_failed": airing.relay_failed,
-            "relay_guard": guard_rests,
-            "player_failed": airing.player_failed,
-            "disk_full": disk_is_full,
-        }
         held = self._cache.held()
         needed = [bulletin.sha256 for bulletin in plan.bulletins] if plan else []
         report = replace(
@@ -94,23 +89,16 @@ class Reporter:
             relays={"amp": airing.amplifier_on_at is not None},
             arrester_ok=self.arrester_ok,
             surge_count=self.surge_count,
-            faults=(*self._faults(), *(code for code, is_so in shown.items() if is_so)),
+            faults=tuple(str(code) for code in self._faults.present),
             clock_trust=self._clock.trust(),
-            refused=self.refused,
+            refused=refused,
             journal_waiting=waiting,
+            maintenance=plan.maintenance if plan else False,
         )
         if _is_news(self._current, report):
             self._changed.set()
         self._current = report
         self._status_file.write(report, link_up=airing.link_up)
-
-    def _faults(self) -> tuple[str, ...]:
-        faults = []
-        if self.arrester_ok is False:
-            faults.append("arrester_failed")
-        if not self._clock.trust().is_trusted:
-            faults.append("clock_untrusted")
-        return tuple(faults)
 
     def link_is_up(self) -> None:
         """A new connection: the hub may have forgotten us."""

@@ -8,6 +8,8 @@ from contract.codec import decode
 from contract.status import Reported, Telemetry
 from contract.topics import Kind
 from edge.shell.airing import Airing
+from edge.shell.diary import Diary
+from edge.shell.fault_board import FaultBoard
 from edge.shell.ledger import Ledger
 from edge.shell.reporting import Reporter
 from edge.shell.sound_cache import SoundCache
@@ -25,7 +27,12 @@ class Desk:
         self.status = StatusFile(folder / "run" / "status.json")
         blank = Reported(at=clock.now(), boot="b", software="1", board="cabinet-v1")
         self.reporter = Reporter(
-            clock=clock, link=wire, cache=self.cache, status_file=self.status, blank=blank
+            clock=clock,
+            link=wire,
+            cache=self.cache,
+            status_file=self.status,
+            faults=FaultBoard(Diary(clock=clock, ledger=self.ledger, poke=lambda: None)),
+            blank=blank,
         )
         player: Any = None
         self.airing = Airing(

@@ -18,16 +18,12 @@ from contract.note import generate_key
 from contract.ports import ClockTrust
 from contract.status import Reported
 from edge.core.state import Limits
-from edge.shell.airing import Airing
+from edge.shell.assembly import Opened, assemble
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import DesiredCame, Inbox, JournalAckCame, LinkIsDown, LinkIsUp
 from edge.shell.ledger import Ledger
-from edge.shell.outbox import Outbox
-from edge.shell.plan_store import PlanStore
-from edge.shell.reporting import Reporter
-from edge.shell.runner import Parts, Runner
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
@@ -182,42 +178,32 @@ class Cabinet:
         self.player.on_event = self.inbox.put
         self.ledger = Ledger(state / "ledger.db")
         self.cache = SoundCache(state / "sounds", state / "cache.db")
-        self.airing = Airing(
-            clock=self.clock,
-            player=self.player,
-            amplifier=self.relay,
-            ledger=self.ledger,
-            cache=self.cache,
-        )
         self.fetcher = Fetcher(
             cache=self.cache,
             staging=state / "staging",
             open_download=lambda: Download(self.media_url, "bl-01", "x", clock=real_clock),
             on_event=self.inbox.put,
         )
-        self.outbox = Outbox(self.ledger, wire)
         self.status = StatusFile(state / "run" / "status.json")
-        blank = Reported(at=self.clock.now(), boot="b", software="1.2", board="cabinet-v1")
-        self.reporter = Reporter(
-            clock=self.clock, link=wire, cache=self.cache, status_file=self.status, blank=blank
-        )
-        self.runner = Runner(
-            Parts(
+        assembly = assemble(
+            Opened(
                 config=config,
                 clock=self.clock,
                 limits=Limits(warm_up_s=WARM_UP_S, hold_s=HOLD_S),
-                airing=self.airing,
+                state=state,
+                player=self.player,
+                amplifier=self.relay,
+                link=wire,
+                inbox=self.inbox,
                 ledger=self.ledger,
-                plans=PlanStore(
-                    state / "desired.note", config.verifier_keys(), config.commune, config.cluster
-                ),
                 cache=self.cache,
                 fetcher=self.fetcher,
-                outbox=self.outbox,
-                reporter=self.reporter,
-                inbox=self.inbox,
+                status_file=self.status,
+                blank=Reported(at=self.clock.now(), boot="b", software="1.2", board="cabinet-v1"),
             )
         )
+        self.airing, self.outbox = assembly.airing, assembly.outbox
+        self.reporter, self.runner = assembly.reporter, assembly.runner
 
     def close(self) -> None:
         self.cache.close()

@@ -1,0 +1,136 @@
+"""The agent: its parts, built around a cabinet's devices, and their running until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from contract.ports import Clock
+from contract.status import Reported
+from edge.core.state import Limits
+from edge.shell.assembly import Opened, assemble
+from edge.shell.config import EdgeConfig
+from edge.shell.download import Download
+from edge.shell.fetcher import Fetcher
+from edge.shell.inbox import Inbox
+from edge.shell.ledger import Ledger
+from edge.shell.link import HubLink
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from edge.shell.telemetry import Telemetrist
+from hardware.board import Board
+from hardware.devices import Devices, open_devices
+from hardware.machine import Machine
+from hardware.relay import RelayError
+
+
+async def serve(config: EdgeConfig, board: Board, state: Path, simulated: Path | None) -> None:
+    """Runs the agent until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: A device or the card cannot be used.
+    """
+    inbox = Inbox()
+    async with (
+        open_devices(board, simulated=simulated, on_event=inbox.put) as devices,
+        _jobs(config, board, state, devices, inbox) as jobs,
+        _until_signal() as stop,
+        asyncio.TaskGroup() as tasks,
+    ):
+        running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
+        try:
+            await stop.wait()
+        finally:  # the sound ends now, whatever the others still wait for
+            with suppress(RelayError):
+                devices.amplifier.turn_off()
+            for task in running:
+                task.cancel()
+
+
+@asynccontextmanager
+async def _until_signal() -> AsyncIterator[asyncio.Event]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    yield stop
+
+
+@asynccontextmanager
+async def _jobs(
+    config: EdgeConfig, board: Board, state: Path, devices: Devices, inbox: Inbox
+) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
+    """Builds every part of the agent around its devices; each job runs for ever."""
+    boot, clock = token_hex(4), devices.clock
+    ledger = Ledger(state / "ledger.db")
+    cache = SoundCache(state / "sounds", state / "cache.db")
+    link = HubLink(config, boot=boot, on_event=inbox.put)
+    status_file = StatusFile(state / "run" / "status.json")
+    fetcher = _fetcher(config, clock, state, cache, inbox)
+    assembly = assemble(
+        Opened(
+            config=config,
+            clock=clock,
+            limits=Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s),
+            state=state,
+            player=devices.player,
+            amplifier=devices.amplifier,
+            link=link,
+            inbox=inbox,
+            ledger=ledger,
+            cache=cache,
+            fetcher=fetcher,
+            status_file=status_file,
+            blank=_blank(clock, boot, board, ledger),
+        )
+    )
+    telemetrist = Telemetrist(clock=clock, machine=Machine(state), ledger=ledger, link=link)
+    try:
+        yield {
+            "loop": assembly.runner.run(),
+            "link": link.run(),
+            "fetcher": fetcher.run(),
+            "outbox": assembly.outbox.run(),
+            "reporter": assembly.reporter.run(),
+            "telemetry": telemetrist.run(),
+        }
+    finally:
+        status_file.remove()
+        cache.close()
+        ledger.close()
+
+
+def _fetcher(
+    config: EdgeConfig, clock: Clock, state: Path, cache: SoundCache, inbox: Inbox
+) -> Fetcher:
+    hub = config.hub
+    return Fetcher(
+        cache=cache,
+        staging=state / "staging",
+        open_download=lambda: Download(hub.media_url, config.cluster, hub.password, clock=clock),
+        on_event=inbox.put,
+    )
+
+
+def _blank(clock: Clock, boot: str, board: Board, ledger: Ledger) -> Reported:
+    """The first report, before anything is known."""
+    return Reported(
+        at=clock.now(),
+        boot=boot,
+        software=software_version(),
+        board=board.name,
+        surge_count=ledger.count("surges"),
+    )
+
+
+def software_version() -> str:
+    """Version of the installed agent."""
+    with suppress(PackageNotFoundError):
+        return version("loaxa")
+    return "0"

@@ -1,0 +1,126 @@
+"""Puts the loop and the parts that only it knows together, around what its caller has opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from contract.ports import Clock
+from contract.status import Reported
+from edge.core.state import Limits
+from edge.shell.airing import Airing
+from edge.shell.config import EdgeConfig
+from edge.shell.diary import Diary
+from edge.shell.fault_board import FaultBoard
+from edge.shell.fetcher import Fetcher
+from edge.shell.inbox import Inbox
+from edge.shell.ledger import Ledger
+from edge.shell.outbox import Outbox
+from edge.shell.plan_keeper import PlanKeeper
+from edge.shell.plan_store import PlanStore
+from edge.shell.reporting import Publisher, Reporter
+from edge.shell.runner import Parts, Runner
+from edge.shell.sound_cache import SoundCache
+from edge.shell.status_file import StatusFile
+from edge.shell.taker import Taker
+from hardware.player import Player
+from hardware.relay import AmplifierRelay
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """What the loop is put together from: files, devices and the link, opened and closed by the caller."""
+
+    config: EdgeConfig
+    clock: Clock
+    limits: Limits
+    state: Path
+    player: Player
+    amplifier: AmplifierRelay
+    link: Publisher
+    inbox: Inbox
+    ledger: Ledger
+    cache: SoundCache
+    fetcher: Fetcher
+    status_file: StatusFile
+    blank: Reported
+
+
+class Assembly(Struct, frozen=True, kw_only=True):
+    """The loop, and those of its parts that others speak to."""
+
+    runner: Runner
+    airing: Airing
+    outbox: Outbox
+    reporter: Reporter
+    diary: Diary
+    faults: FaultBoard
+    plans: PlanKeeper
+
+
+def assemble(opened: Opened) -> Assembly:
+    """Builds the loop; nothing runs yet."""
+    o = opened
+    outbox = Outbox(o.ledger, o.link)
+    diary = Diary(clock=o.clock, ledger=o.ledger, poke=outbox.poke)
+    faults = FaultBoard(diary)
+    airing = Airing(
+        clock=o.clock, player=o.player, amplifier=o.amplifier, ledger=o.ledger, cache=o.cache
+    )
+    reporter = Reporter(
+        clock=o.clock,
+        link=o.link,
+        cache=o.cache,
+        status_file=o.status_file,
+        faults=faults,
+        blank=o.blank,
+    )
+    plans = PlanKeeper(
+        config=o.config,
+        clock=o.clock,
+        ledger=o.ledger,
+        store=_plan_store(o),
+        cache=o.cache,
+        fetcher=o.fetcher,
+        airing=airing,
+        diary=diary,
+    )
+    taker = Taker(
+        config=o.config,
+        airing=airing,
+        ledger=o.ledger,
+        plans=plans,
+        fetcher=o.fetcher,
+        outbox=outbox,
+        reporter=reporter,
+        diary=diary,
+        faults=faults,
+    )
+    parts = Parts(
+        clock=o.clock,
+        limits=o.limits,
+        airing=airing,
+        ledger=o.ledger,
+        plans=plans,
+        cache=o.cache,
+        outbox=outbox,
+        reporter=reporter,
+        inbox=o.inbox,
+        taker=taker,
+        diary=diary,
+        faults=faults,
+    )
+    return Assembly(
+        runner=Runner(parts),
+        airing=airing,
+        outbox=outbox,
+        reporter=reporter,
+        diary=diary,
+        faults=faults,
+        plans=plans,
+    )
+
+
+def _plan_store(o: Opened) -> PlanStore:
+    keys = o.config.verifier_keys()
+    return PlanStore(o.state / "desired.note", keys, o.config.commune, o.config.cluster)

@@ -1,0 +1,117 @@
+"""What an event changes: the link's, the player's and the cabinet's news, each to the part that it concerns."""
+
+from __future__ import annotations
+
+import logging
+from typing import assert_never
+
+from msgspec import Struct
+
+from contract.codec import Refused, open_signed
+from contract.fault import FaultCode
+from contract.journal import EventKind, JournalAck
+from edge.shell.airing import Airing
+from edge.shell.config import EdgeConfig
+from edge.shell.diary import Diary
+from edge.shell.fault_board import FaultBoard
+from edge.shell.fetcher import Fetcher
+from edge.shell.inbox import (
+    DesiredCame,
+    JournalAckCame,
+    LinkIsDown,
+    LinkIsUp,
+    SoundArrived,
+    SoundRefused,
+)
+from edge.shell.ledger import Ledger
+from edge.shell.outbox import Outbox
+from edge.shell.plan_keeper import PlanKeeper
+from edge.shell.reporting import Reporter
+from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
+from hardware.player import Failed, HeardOut, Prepared, Progress, Started
+
+log = logging.getLogger(__name__)
+
+
+class Taker(Struct, frozen=True, kw_only=True):
+    """Takes one event at a time, between two turns of the loop."""
+
+    config: EdgeConfig
+    airing: Airing
+    ledger: Ledger
+    plans: PlanKeeper
+    fetcher: Fetcher
+    outbox: Outbox
+    reporter: Reporter
+    diary: Diary
+    faults: FaultBoard
+
+    def take(self, event: object) -> None:
+        """Lets an event have its effect."""
+        match event:
+            case DesiredCame(note=note):
+                self.plans.take(note)
+            case JournalAckCame(note=note):
+                self._take_journal_ack(note)
+            case LinkIsUp() | LinkIsDown():
+                self._link_changed(is_up=isinstance(event, LinkIsUp))
+            case SoundArrived(sha256=sha256):
+                log.info("sound %s is here", sha256[:12])
+            case SoundRefused(sha256=sha256, why=why):
+                self.diary.event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: {why}")
+            case Prepared() | Started() | Progress() | HeardOut() | Failed():
+                self._take_player(event)
+            case ArresterChanged() | SurgeCounted() | RelayGuardTripped() | ClockChanged():
+                self._take_hardware(event)
+            case _:
+                log.error("an event that nobody expects: %r", event)
+
+    def _take_player(self, event: Prepared | Started | Progress | HeardOut | Failed) -> None:
+        why = self.airing.on_player(event)
+        if why is not None:
+            self.diary.event(EventKind.PLAYER_RESTARTED, detail=why)
+        if isinstance(event, HeardOut):
+            self.outbox.poke()
+
+    def _take_journal_ack(self, note: bytes) -> None:
+        config = self.config
+        try:
+            ack = open_signed(note, JournalAck, config.verifier_keys())
+        except Refused as error:
+            log.warning("journal acknowledgement refused: %s", error)
+            return
+        is_ours = (ack.commune, ack.cluster) == (config.commune, config.cluster)
+        # An answer that brings nothing new is none: the rows would go to and fro without end.
+        if is_ours and self.ledger.acknowledge(ack.epoch, ack.up_to):
+            self.outbox.acknowledged()
+
+    def _link_changed(self, *, is_up: bool) -> None:
+        self.airing.link_up = is_up
+        if is_up:
+            self.fetcher.link_is_up()
+            self.reporter.link_is_up()
+            self.outbox.link_is_up()
+
+    def _take_hardware(
+        self, event: ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged
+    ) -> None:
+        match event:
+            case ArresterChanged(ok=ok):
+                self._arrester_changed(ok=ok)
+            case SurgeCounted(count=count):
+                self.reporter.surge_count = self.ledger.add("surges", count)
+                self.diary.event(EventKind.SURGE, count=count)
+            case RelayGuardTripped(relay=relay, why=why):
+                self.airing.guard_tripped()
+                self.diary.event(EventKind.RELAY_GUARD, detail=f"{relay}: {why}")
+            case ClockChanged():
+                pass
+            case _:
+                assert_never(event)
+
+    def _arrester_changed(self, *, ok: bool) -> None:
+        is_news = not ok or self.reporter.arrester_ok is not None
+        self.reporter.arrester_ok = ok
+        self.faults.tell(FaultCode.ARRESTER_FAILED, is_so=not ok)
+        if is_news:  # that it is whole at a start goes without saying
+            self.diary.event(EventKind.ARRESTER_OK if ok else EventKind.ARRESTER_FAILED)
