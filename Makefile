@@ -16,7 +16,7 @@ check:            ## formatter, linter, types, layers
 
 scenarios:        ## every shipped scenario, in real time
 	@scripts/setup test
-	@.venv/bin/loaxa-bench run-all scenarios --out .work/scenarios
+	@.venv/bin/loaxa-bench run-all scenarios --out .work/scenarios --at-once 2
 
 benchmark:        ## the figures, as a table and as JSON
 	@scripts/setup bench

@@ -67,9 +67,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("scenario", type=Path, metavar="SCENARIO.toml")
     run.add_argument("--out", type=Path, required=True, metavar="DIR")
     every = verbs.add_parser("run-all", help="run every scenario of a folder")
-    every.set_defaults(verb="provisioning.bench.verbs:run_all")
+    every.set_defaults(verb="provisioning.bench.run_all:run_all")
     every.add_argument("folder", type=Path)
     every.add_argument("--out", type=Path, required=True, metavar="DIR")
+    every.add_argument("--at-once", type=_count, default=1, help="so many side by side")
     measure = verbs.add_parser("benchmark", help="measure the rig")
     measure.set_defaults(verb="provisioning.bench.benchmark:benchmark")
     measure.add_argument("--out", type=Path, metavar="FILE.json")
@@ -83,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 def _count(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 99:  # noqa: PLR2004 - bl-01 to bl-99
-        raise argparse.ArgumentTypeError("1 to 99 clusters")
+        raise argparse.ArgumentTypeError("1 to 99")
     return number
 
 

@@ -42,7 +42,7 @@ async def speak_words(words: str, sound: Path) -> None:
 
 
 async def _speak(sound: Path, *what: str) -> None:
-    part = sound.with_name(f".{sound.name}.part")
+    part = sound.with_name(f".{sound.name}.{os.getpid()}.part")  # another run may make it too
     try:
         sound.parent.mkdir(parents=True, exist_ok=True)
         command = [

@@ -1,4 +1,4 @@
-"""`loaxa-bench run`, `run-all` and `sample`."""
+"""`loaxa-bench run` and `sample`."""
 
 from __future__ import annotations
 
@@ -24,29 +24,6 @@ async def run(wanted: argparse.Namespace) -> int:
     tell(report)
     say(f"{'held' if report.ok else 'DID NOT HOLD'}: {report.name} ({wanted.out / 'report.json'})")
     return 0 if report.ok else 1
-
-
-async def run_all(wanted: argparse.Namespace) -> int:
-    """Runs every scenario of a folder: 0 when all held, else 1."""
-    paths = sorted(wanted.folder.glob("*.toml"))
-    if not paths:
-        raise BenchError(f"{wanted.folder}: holds no scenario")
-    failed = []
-    for number, path in enumerate(paths, 1):
-        say(f"--- {number} of {len(paths)}: {path.stem}")
-        try:
-            report = await run_scenario(path, wanted.out / path.stem, say)
-        except BenchError as error:
-            say(f"loaxa-bench: {error}")
-            failed.append(path.stem)
-            continue
-        tell(report)
-        if not report.ok:
-            failed.append(path.stem)
-    say(f"{len(paths) - len(failed)} of {len(paths)} scenarios held")
-    if failed:
-        say(f"DID NOT HOLD: {', '.join(failed)}")
-    return 1 if failed else 0
 
 
 async def sample(wanted: argparse.Namespace) -> int:
