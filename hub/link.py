@@ -131,7 +131,9 @@ class HubLink:
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         commune = self._where.commune
         for kind in (*FROM_CLUSTER, Kind.DESIRED):
-            await subscribe(client, every_cluster_topic(commune, kind))
+            # Beats need no second delivery; at QoS 1 the broker would save each to disk on its way.
+            qos = 0 if kind is Kind.BEAT else 1
+            await subscribe(client, every_cluster_topic(commune, kind), qos=qos)
         await subscribe(client, hub_state_topic(commune))
 
     async def _say(self, client: aiomqtt.Client, state: bytes) -> None:

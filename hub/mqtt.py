@@ -19,9 +19,9 @@ async def publish(
     honour_cancellation()
 
 
-async def subscribe(client: aiomqtt.Client, topic: str) -> None:
-    """Subscribes with QoS 1."""
-    await client.subscribe(topic, qos=1)
+async def subscribe(client: aiomqtt.Client, topic: str, *, qos: int = 1) -> None:
+    """Subscribes."""
+    await client.subscribe(topic, qos=qos)
     honour_cancellation()
 
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 
 import aiomqtt
+from msgspec import Struct
 
 from contract.codec import MAX_DESIRED_BYTES, encode
 from contract.status import BEAT_INTERVAL_S, Availability, Beat
@@ -21,19 +22,42 @@ from edge.shell.waiting import honour_cancellation
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 180
-"""Long, because paho pings whenever one direction is idle, and each ping costs bytes; the beat is the sign of life."""
-USER_TIMEOUT_MS = 75_000
-"""The kernel gives a connection up when what was sent is not acknowledged for so long: a half-open link is found by
-the beat, without a ping."""
-PAUSES_S = (0.5, 1.0, 2.0, 4.0, 6.0)
-EAGER_TRIES = 140
+"""Long: the beat, which the broker answers, is the sign of life both ways; paho pings only a line that is idle."""
+BEAT_ANSWER_S = 25.0
+"""A beat that the broker does not answer for so long, while it answers nothing else, finds a half-open link; also
+one behind a mobile network that acknowledges for the far end, where the kernel never learns of it. The hub calls a
+cluster lost later than that (`LOST_AFTER_S`), so by then the cluster looks for a new connection already."""
+USER_TIMEOUT_MS = 20_000
+"""The kernel gives a connection up when nothing of what was sent is acknowledged for so long. Short, because TCP's
+retransmissions lie 13 s apart by then: who waited for the next would be back later than one who connects anew."""
+PAUSES_S = (0.5, 1.0, 2.0, 4.0, 5.0)
+EAGER_S = 660.0
 LONG_PAUSE_S = 45.0
-"""After an outage of up to ten minutes, which is at most so many tries, a cluster is back within ten seconds; after a
-longer one within a minute."""
+"""After an outage of up to ten minutes a cluster is back within ten seconds; after a longer one within a minute."""
 STABLE_S = 30.0
+SETTLE_S = 10.0
+"""On a link whose last connection did not hold `STABLE_S`, the plan is asked for only once this one has held so long: a
+flapping link would carry the same plan again and again."""
 PUBLISH_S = 20.0
 CONNECT_S = 10.0
 LEAVE_S = 2.0
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """Times of a link; only tests and trials have others.
+
+    Attributes:
+        beat_s: Between two beats.
+        answer_s: For the broker to answer a beat.
+        stable_s: A connection that held so long shows a link that does not flap.
+        settle_s: On a link that flaps, the plan is asked for after so long.
+    """
+
+    beat_s: float = BEAT_INTERVAL_S
+    answer_s: float = BEAT_ANSWER_S
+    stable_s: float = STABLE_S
+    settle_s: float = SETTLE_S
+
 
 LinkEvent = LinkIsUp | LinkIsDown | DesiredCame | JournalAckCame
 
@@ -45,11 +69,18 @@ class HubLink:
         config: Where the hub is and who we are.
         boot: Names this run; pairs birth and death.
         on_event: Is told what comes, and when the link comes and goes.
+        pace: Its times.
     """
 
     def __init__(
-        self, config: EdgeConfig, *, boot: str, on_event: Callable[[LinkEvent], None]
+        self,
+        config: EdgeConfig,
+        *,
+        boot: str,
+        on_event: Callable[[LinkEvent], None],
+        pace: Pace = Pace(),  # noqa: B008 - frozen
     ) -> None:
+        self._pace = pace
         self._config = config
         self._boot = boot
         self._on_event = on_event
@@ -57,6 +88,8 @@ class HubLink:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._beats = 0
         self._births = 0
+        self._answers = 0
+        self._is_shaky = False
 
     @property
     def is_up(self) -> bool:
@@ -70,16 +103,20 @@ class HubLink:
         """Keeps the link for ever, with growing, jittered pauses."""
         failures = 0
         loop = asyncio.get_running_loop()
+        down_since_s = loop.time()
         while True:
-            began_s = loop.time()
+            began_s, was_up = loop.time(), False
             try:
                 await self._live_once()
             except (aiomqtt.MqttError, OSError, ValueError) as error:
+                was_up = self._client is not None
                 self._went_down(error, failures)
             honour_cancellation()
-            if loop.time() - began_s > STABLE_S:
-                failures = 0
-            await asyncio.sleep(pause_s(failures))
+            if was_up:
+                down_since_s = loop.time()
+                self._is_shaky = loop.time() - began_s < self._pace.stable_s
+                failures = failures if self._is_shaky else 0
+            await asyncio.sleep(pause_s(failures, loop.time() - down_since_s))
             failures += 1
 
     def _went_down(self, error: Exception, failures: int) -> None:
@@ -102,25 +139,45 @@ class HubLink:
         pair = f"{self._boot}.{self._births}"
         async with self._open_client(pair) as client:
             self._care_for_socket(client)
-            for kind in (Kind.DESIRED, Kind.JOURNAL_ACK):
-                await client.subscribe(self._topic(kind), qos=1)
-                honour_cancellation()
+            if not self._is_shaky:
+                await self._subscribe(client, Kind.DESIRED)
+            await self._subscribe(client, Kind.JOURNAL_ACK)
             birth = encode(Availability(online=True, pair=pair))
             await client.publish(self._topic(Kind.AVAILABILITY), birth, qos=1, retain=True)
             honour_cancellation()
             self._client = client
             log.info("link up")
             self._on_event(LinkIsUp())
-            beating = asyncio.create_task(self._beat(client), name="beat")
             try:
-                await self._listen(client)
+                await self._keep_up(client)
             except asyncio.CancelledError:
                 await self._take_leave(client, pair)
                 raise
-            finally:
-                beating.cancel()
-                with contextlib.suppress(asyncio.CancelledError, aiomqtt.MqttError):
-                    await beating
+
+    async def _keep_up(self, client: aiomqtt.Client) -> None:
+        """Listens, beats and, on a shaky link, asks for the plan late; raises what ended any of it."""
+        jobs = [self._listen(client), self._beat(client)]
+        if self._is_shaky:
+            jobs.append(self._ask_for_plan_late(client))
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            while True:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                    tasks.remove(task)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _subscribe(self, client: aiomqtt.Client, kind: Kind) -> None:
+        await client.subscribe(self._topic(kind), qos=1)
+        honour_cancellation()
+
+    async def _ask_for_plan_late(self, client: aiomqtt.Client) -> None:
+        await asyncio.sleep(self._pace.settle_s)
+        await self._subscribe(client, Kind.DESIRED)
 
     async def _take_leave(self, client: aiomqtt.Client, pair: str) -> None:
         """An orderly stop is a death too; the broker keeps the will to itself then."""
@@ -154,6 +211,7 @@ class HubLink:
     async def _listen(self, client: aiomqtt.Client) -> None:
         desired, ack = self._topic(Kind.DESIRED), self._topic(Kind.JOURNAL_ACK)
         async for message in client.messages:
+            self._answers += 1
             payload = message.payload
             if not isinstance(payload, bytes) or len(payload) > MAX_DESIRED_BYTES + 1:
                 payload = (
@@ -165,16 +223,25 @@ class HubLink:
                 self._on_event(JournalAckCame(note=payload))
 
     async def _beat(self, client: aiomqtt.Client) -> None:
+        """Beats for ever; raises when the far end is not there any more."""
         while True:
-            await asyncio.sleep(BEAT_INTERVAL_S)
+            await asyncio.sleep(self._pace.beat_s)
             self._beats += 1
             beat = encode(Beat(b=self._boot, n=self._beats))
-            with contextlib.suppress(aiomqtt.MqttError):  # `_listen` hears when the link is gone
-                await client.publish(self._topic(Kind.BEAT), beat, qos=0)
+            answers = self._answers
+            is_answered = await self.publish(Kind.BEAT, beat, patience_s=self._pace.answer_s)
             honour_cancellation()
+            if not is_answered and self._answers == answers:
+                raise aiomqtt.MqttError(f"nothing was answered for {self._pace.answer_s:.0f} s")
 
     async def publish(
-        self, kind: Kind, payload: bytes, *, retain: bool = False, qos: int = 1
+        self,
+        kind: Kind,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        qos: int = 1,
+        patience_s: float = PUBLISH_S,
     ) -> bool:
         """Hands one message to the broker.
 
@@ -185,7 +252,7 @@ class HubLink:
             return False
         sending = asyncio.create_task(
             self._client.publish(
-                self._topic(kind), payload, qos=qos, retain=retain, timeout=PUBLISH_S
+                self._topic(kind), payload, qos=qos, retain=retain, timeout=patience_s
             )
         )
         self._in_flight.add(sending)
@@ -194,7 +261,9 @@ class HubLink:
         finally:
             self._in_flight.discard(sending)
             sending.cancel()
-        return _was_sent(sending, kind)
+        was_sent = _was_sent(sending, kind)
+        self._answers += was_sent and qos > 0
+        return was_sent
 
 
 def _was_sent(sending: asyncio.Task[None], kind: Kind) -> bool:
@@ -210,8 +279,13 @@ def _was_sent(sending: asyncio.Task[None], kind: Kind) -> bool:
             raise error
 
 
-def pause_s(failures: int) -> float:
-    """How long to wait after a failure: longer each time, up to a minute, and not all clusters alike."""
+def pause_s(failures: int, down_s: float) -> float:
+    """How long to wait after a failure: longer each time, up to a minute, and not all clusters alike.
+
+    Args:
+        failures: How many came one after another.
+        down_s: For how long there has been no link.
+    """
     eager_s = PAUSES_S[min(failures, len(PAUSES_S) - 1)]
-    longest_s = eager_s if failures < EAGER_TRIES else LONG_PAUSE_S
+    longest_s = eager_s if down_s < EAGER_S else LONG_PAUSE_S
     return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - jitter

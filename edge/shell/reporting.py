@@ -109,11 +109,16 @@ class Reporter:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while not await self._link.publish(Kind.REPORTED, encode(self._current), retain=True):
+            while not await self._send():
                 log.debug("report kept until the link takes it")
                 await comes(self._changed, AGAIN_S)
                 self._changed.clear()
             await asyncio.sleep(PAUSE_S)
+
+    async def _send(self) -> bool:
+        """Stamps at the instant of sending, whenever it became so: the hub reads our clock's error from it."""
+        report = replace(self._current, at=self._clock.now())
+        return await self._link.publish(Kind.REPORTED, encode(report), retain=True)
 
 
 def _on_air(item: OpenItem | None) -> OnAir | None:

@@ -40,10 +40,9 @@ class Telemetrist:
 
     def read(self) -> Telemetry:
         """One reading."""
-        now = self._clock.now()
-        figures = self._machine.read(now)
+        figures = self._machine.read(self._clock.now())
         return Telemetry(
-            at=now,
+            at=self._clock.now(),  # of sending: a slow card may have made the reading long
             uptime_s=figures.uptime_s,
             cpu_pct=figures.cpu_pct,
             memory_free_mib=figures.memory_free_mib,

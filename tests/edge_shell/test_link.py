@@ -12,12 +12,12 @@ import pytest
 
 from contract.codec import MAX_DESIRED_BYTES, decode, open_signed
 from contract.journal import EventKind, EventRow, JournalAck, JournalBatch
-from contract.status import Availability
+from contract.status import Availability, Beat
 from contract.topics import Kind, cluster_topic
 from edge.shell.config import EdgeConfig
 from edge.shell.inbox import DesiredCame, JournalAckCame, LinkIsDown, LinkIsUp
 from edge.shell.ledger import Ledger
-from edge.shell.link import PUBLISH_S, HubLink, LinkEvent, pause_s
+from edge.shell.link import PUBLISH_S, HubLink, LinkEvent, Pace, pause_s
 from edge.shell.outbox import Outbox
 
 pytestmark = pytest.mark.broker
@@ -175,11 +175,73 @@ async def test_what_was_on_its_way_fails_as_soon_as_the_link_is_gone(
             assert not await sending
 
 
+async def test_a_far_end_that_answers_nothing_is_found_though_the_kernel_sees_nothing(
+    broker: Any, config: EdgeConfig, events: list[LinkEvent], running: Any, eventually: Any
+) -> None:
+    """Its kernel acknowledges, as a mobile network may in its place: only an answer is a sign of life."""
+    pace = Pace(beat_s=0.2, answer_s=0.5)
+    link = HubLink(config, boot="b", on_event=events.append, pace=pace)
+    async with running(link.run()):
+        await eventually(lambda: link.is_up)
+        broker.freeze()
+        await eventually(lambda: LinkIsDown() in events)
+
+
+async def test_a_beat_that_is_answered_keeps_the_link(
+    hub: HubSide, config: EdgeConfig, events: list[LinkEvent], running: Any
+) -> None:
+    await hub.client.subscribe(hub.topic(Kind.BEAT))
+    link = HubLink(config, boot="b", on_event=events.append, pace=Pace(beat_s=0.05, answer_s=10))
+    async with running(link.run()):
+        beats = [decode(await hub.hears(Kind.BEAT), Beat).n for _ in range(5)]
+    assert beats == [1, 2, 3, 4, 5]
+    assert events == [LinkIsUp()]
+
+
+@pytest.mark.parametrize(("stable_s", "kinds"), [(0, {"desired"}), (600, set())])
+async def test_a_link_that_flaps_does_not_carry_the_plan_each_time(
+    broker: Any, config: EdgeConfig, running: Any, eventually: Any, stable_s: float, kinds: Any
+) -> None:
+    events: list[LinkEvent] = []
+    pace = Pace(stable_s=stable_s, settle_s=600)
+    link = HubLink(config, boot="b", on_event=events.append, pace=pace)
+    async with running(link.run()):
+        await eventually(lambda: link.is_up)
+        await broker.kill()
+        await eventually(lambda: not link.is_up)
+        await broker.start()
+        await eventually(lambda: link.is_up)
+        side = HubSide(config)
+        async with side.client:
+            await side.say(Kind.DESIRED, b"the plan", retain=True)
+            await side.say(Kind.JOURNAL_ACK, b"after")
+            await eventually(lambda: JournalAckCame(note=b"after") in events)
+    assert {"desired" for one in events if isinstance(one, DesiredCame)} == kinds
+
+
+async def test_once_a_flapping_link_has_settled_the_plan_comes(
+    broker: Any, config: EdgeConfig, running: Any, eventually: Any
+) -> None:
+    events: list[LinkEvent] = []
+    pace = Pace(stable_s=600, settle_s=0.3)
+    link = HubLink(config, boot="b", on_event=events.append, pace=pace)
+    async with running(link.run()):
+        await eventually(lambda: link.is_up)
+        await broker.kill()
+        await eventually(lambda: not link.is_up)
+        await broker.start()
+        side = HubSide(config)
+        async with side.client:
+            await side.say(Kind.DESIRED, b"the plan", retain=True)
+            await eventually(lambda: DesiredCame(note=b"the plan") in events)
+
+
 @pytest.mark.parametrize(
-    ("failures", "longest_s"), [(0, 0.5), (1, 1), (3, 4), (4, 6), (139, 6), (140, 45), (10**6, 45)]
+    ("failures", "down_s", "longest_s"),
+    [(0, 0, 0.5), (1, 9, 1), (3, 9, 4), (4, 9, 5), (10**6, 600, 5), (5, 700, 45), (0, 700, 45)],
 )
-def test_pauses_grow_to_a_limit_with_jitter(failures: int, longest_s: float) -> None:
-    pauses_s = [pause_s(failures) for _ in range(50)]
+def test_pauses_grow_to_a_limit_with_jitter(failures: int, down_s: float, longest_s: float) -> None:
+    pauses_s = [pause_s(failures, down_s) for _ in range(50)]
     assert all(longest_s / 2 <= one <= longest_s for one in pauses_s)
     assert len(set(pauses_s)) > 1
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from contract.codec import decode
+from contract.ports import ClockTrust
 from contract.status import Reported, Telemetry
 from contract.topics import Kind
 from edge.shell.airing import Airing
@@ -102,3 +104,34 @@ async def test_telemetry_holds_what_the_machine_says(
     assert reading.disk_free_mib > 0
     desk.close()
     await asyncio.sleep(0)
+
+
+class Ticking:
+    """A clock that moves on by a minute whenever it is read."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        self._at += timedelta(minutes=1)
+        return self._at
+
+    def mono_ns(self) -> int:
+        return 0
+
+    def trust(self) -> ClockTrust:
+        return ClockTrust.SYNCHRONISED
+
+
+async def test_a_report_says_when_it_is_sent_not_when_it_became_so(
+    tmp_path: Path, wire: Any, papers: Any, running: Any, eventually: Any
+) -> None:
+    clock = Ticking(papers.plan().issued_at)
+    desk = Desk(tmp_path, wire, clock)
+    desk.report()
+    async with running(desk.reporter.run()):
+        before = clock.now()  # a long silence, in which nothing changed
+        desk.reporter.link_is_up()
+        await eventually(lambda: wire.of(Kind.REPORTED))
+    assert decode(wire.of(Kind.REPORTED)[-1], Reported).at > before
+    desk.close()
