@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -18,9 +18,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.ids import ClusterId, CommuneId
-from contract.status import Availability, Reported, Telemetry
+from contract.status import LOST_AFTER_S, Availability, Reported, Telemetry
 from hub.clock import HubClock
-from hub.core.fleet import Signs, after_availability, after_sign_of_life, is_online, lost_at
+from hub.core.clock_error import ClockReading, after_stamp
+from hub.core.fleet import (
+    QUIET_AFTER_S,
+    Signs,
+    after_availability,
+    after_sign_of_life,
+    is_online,
+    is_quiet,
+    lost_at,
+)
 from hub.errors import HubError
 
 log = logging.getLogger(__name__)
@@ -29,12 +38,18 @@ WATCH_INTERVAL_S = 1.0
 
 
 class LiveView(Struct, frozen=True, kw_only=True):
-    """How a cluster is, as far as it has said."""
+    """How a cluster is, as far as it has said.
+
+    Attributes:
+        quiet: A beat of it is overdue.
+    """
 
     signs: Signs = Signs()
     online: bool = False
+    quiet: bool = True
     reported: Reported | None = None
     telemetry: Telemetry | None = None
+    clock: ClockReading | None = None
 
 
 class Live:
@@ -47,6 +62,7 @@ class Live:
         self._stack = AsyncExitStack()
         self._client: Any = None
         self._one_at_a_time = asyncio.Lock()
+        self._told_quiet: frozenset[bytes] = frozenset()
 
     async def __aenter__(self) -> Self:
         """Connects.
@@ -82,22 +98,34 @@ class Live:
 
     async def view(self, cluster: ClusterId) -> LiveView:
         """How one cluster is now."""
+        return (await self.views((cluster,)))[0]
+
+    async def views(self, clusters: Sequence[ClusterId]) -> tuple[LiveView, ...]:
+        """How these clusters are now, in their order: one question to Redis for all."""
         with _converted():
-            raw = await self._client.hgetall(self._key(cluster))
-        return LiveView(
-            signs=_read(raw, b"signs", Signs) or Signs(),
-            online=raw.get(b"online") == b"1",
-            reported=_read(raw, b"reported", Reported),
-            telemetry=_read(raw, b"telemetry", Telemetry),
-        )
+            async with self._client.pipeline(transaction=False) as asked:
+                for cluster in clusters:
+                    asked.hgetall(self._key(cluster))
+                found = await asked.execute()
+            now = self._clock.now()
+            since = await self._listening_since() or now
+        return tuple(_view(raw, since, now) for raw in found)
 
     async def heard_reported(self, cluster: ClusterId, said: Reported, *, retained: bool) -> None:
         """A cluster said how it is."""
         with _converted():
             await self._client.hset(self._key(cluster), "reported", msgspec.json.encode(said))
         if not retained:
+            await self._heard_stamp(cluster, said.at)
             await self.heard(cluster)
         await self.changed(cluster)
+
+    async def _heard_stamp(self, cluster: ClusterId, stamped_at: datetime) -> None:
+        with _converted():
+            raw = await self._client.hget(self._key(cluster), "clock")
+            before = msgspec.json.decode(raw, type=ClockReading) if raw else None
+            reading = after_stamp(before, stamped_at, self._clock.now())
+            await self._client.hset(self._key(cluster), "clock", msgspec.json.encode(reading))
 
     async def heard_telemetry(self, cluster: ClusterId, said: Telemetry) -> None:
         """A cluster told its figures."""
@@ -167,7 +195,17 @@ class Live:
             now = self._clock.now().timestamp()
             due = await self._client.zrangebyscore(f"{self._prefix}:due", "-inf", now)
             names = [ClusterId(name.decode()) for name in due]
-            return tuple([name for name in names if not await self._is_there(name)])
+            lost = tuple([name for name in names if not await self._is_there(name)])
+            await self._tell_quiet(now + LOST_AFTER_S - QUIET_AFTER_S)
+            return lost
+
+    async def _tell_quiet(self, due_until: float) -> None:
+        """Who watches is told when a beat becomes overdue, and when it has come after all."""
+        found = await self._client.zrangebyscore(f"{self._prefix}:due", "-inf", due_until)
+        quiet = frozenset(found)
+        for name in quiet ^ self._told_quiet:
+            await self.changed(ClusterId(name.decode()))
+        self._told_quiet = quiet
 
     async def _is_there(self, cluster: ClusterId) -> bool:
         async with self._one_at_a_time:
@@ -218,6 +256,18 @@ def _converted() -> Iterator[None]:
             f"không kết nối được Redis ở [live] url: {error}",
             f"the Redis server of [live] url does not answer: {error}",
         ) from error
+
+
+def _view(raw: dict[bytes, bytes], since: datetime, now: datetime) -> LiveView:
+    signs = _read(raw, b"signs", Signs) or Signs()
+    return LiveView(
+        signs=signs,
+        online=raw.get(b"online") == b"1",
+        quiet=is_quiet(signs, since, now),
+        reported=_read(raw, b"reported", Reported),
+        telemetry=_read(raw, b"telemetry", Telemetry),
+        clock=_read(raw, b"clock", ClockReading),
+    )
 
 
 def _read(raw: dict[bytes, bytes], key: bytes, kind: type[Any]) -> Any:  # noqa: ANN401 - by kind

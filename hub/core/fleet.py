@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from contract.status import LOST_AFTER_S, Availability
 
+QUIET_AFTER_S = 65.0
+"""A beat and some way for it (`contract.status.BEAT_INTERVAL_S`): who is silent for longer may be lost already."""
+
 
 class Signs(Struct, frozen=True, kw_only=True):
     """What a cluster has let us know of its life.
@@ -55,3 +58,10 @@ def is_online(signs: Signs, listening_since: datetime, now: datetime) -> bool:
     """Whether the cluster is there at `now`."""
     deadline = lost_at(signs, listening_since)
     return deadline is not None and now < deadline
+
+
+def is_quiet(signs: Signs, listening_since: datetime, now: datetime) -> bool:
+    """Whether a beat is overdue: what the cluster said last may be so no more."""
+    deadline = lost_at(signs, listening_since)
+    early = timedelta(seconds=LOST_AFTER_S - QUIET_AFTER_S)
+    return deadline is None or now >= deadline - early

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from contract.ids import BulletinId, ClusterId, Sha256, SlotId
 from contract.journal import JournalRow
 from contract.model import LATE_LIMIT_S, Bulletin, Instant, Once, Percent, Priority, Stop, Weekly
-from contract.status import Reported
+from contract.status import Reported, Telemetry
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -58,7 +58,10 @@ class ClusterView(Struct, frozen=True, kw_only=True):
     """A cluster as a person sees it now: what it should do beside what it says.
 
     Attributes:
+        quiet: A beat of it is overdue: what it said last may be so no more.
         last_seen_at: Last sign of life; None when there never was one.
+        alarms: Codes of what is wrong: its own faults, and what the hub finds (`hub.core.alarms`).
+        clock_error_s: Its clock minus the hub's; None until it has said something this session.
         plan_version: The newest plan the hub has made for it; 0 when none.
         plan_version_reported: The plan it says is in force; 0 when none.
     """
@@ -73,6 +76,10 @@ class ClusterView(Struct, frozen=True, kw_only=True):
     reported: Reported | None
     plan_version: int
     plan_version_reported: int
+    quiet: bool = False
+    alarms: tuple[str, ...] = ()
+    clock_error_s: float | None = None
+    telemetry: Telemetry | None = None
 
 
 class BulletinRecord(Struct, frozen=True, kw_only=True):

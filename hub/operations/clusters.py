@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import AsyncIterator, Collection
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,8 @@ from hub import refusals
 from hub.bell import Bell
 from hub.broker_users import mosquitto_hash
 from hub.clock import HubClock
+from hub.core.alarms import alarms
+from hub.core.clock_error import is_clock_off
 from hub.core.model import Cluster, ClusterView
 from hub.issuer import Issuer
 from hub.live import Live, LiveView
@@ -93,26 +96,27 @@ class Clusters:
     async def views(self, only: Collection[ClusterId] | None = None) -> tuple[ClusterView, ...]:
         """All clusters, or only those named, as they are now, by name."""
         versions = await self._store.read(plans.versions)
+        wanted = [one for one in await self.everyone() if only is None or one.name in only]
+        views = await self._live.views([one.name for one in wanted])
+        now = self._clock.now()
         return tuple(
-            [
-                _view(one, await self._live.view(one.name), versions.get(one.name, 0))
-                for one in await self.everyone()
-                if only is None or one.name in only
-            ]
+            _view(one, live, versions.get(one.name, 0), now)
+            for one, live in zip(wanted, views, strict=True)
         )
 
     async def view(self, cluster: ClusterId) -> ClusterView:
         """One cluster as it is now."""
         found = await self.get(cluster)
         versions = await self._store.read(plans.versions)
-        return _view(found, await self._live.view(cluster), versions.get(cluster, 0))
+        live = await self._live.view(cluster)
+        return _view(found, live, versions.get(cluster, 0), self._clock.now())
 
     def changes(self) -> AsyncIterator[ClusterId]:
         """Names of clusters as they change, for as long as the caller listens (server-sent events)."""
         return self._live.changes()
 
 
-def _view(one: Cluster, live: LiveView, plan_version: int) -> ClusterView:
+def _view(one: Cluster, live: LiveView, plan_version: int, now: datetime) -> ClusterView:
     return ClusterView(
         name=one.name,
         title=one.title or one.name,
@@ -124,6 +128,10 @@ def _view(one: Cluster, live: LiveView, plan_version: int) -> ClusterView:
         reported=live.reported,
         plan_version=plan_version,
         plan_version_reported=live.reported.desired_version if live.reported else 0,
+        quiet=live.quiet,
+        alarms=alarms(live.reported, clock_is_off=is_clock_off(live.clock, now)),
+        clock_error_s=live.clock.error_s if live.clock else None,
+        telemetry=live.telemetry,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from contract.ids import ALL_GROUP, ClusterId, SlotId
 from contract.model import Once, Stop, Weekly
+from contract.status import OnAir
 from hub import refusals
 from hub.bell import Bell
 from hub.clock import HubClock
@@ -183,21 +184,25 @@ class Slots:
 
     async def _who_is_on_air(self) -> dict[SlotId, tuple[ClusterId, ...]]:
         found: dict[SlotId, tuple[ClusterId, ...]] = {}
-        for one in await self._store.read(clusters.everyone):
-            view = await self._live.view(one.name)
-            if view.online and view.reported and view.reported.on_air:
-                slot = view.reported.on_air.slot
-                found[slot] = (*found.get(slot, ()), one.name)
+        for name, on_air in await self._on_air(quiet_too=False):
+            found[on_air.slot] = (*found.get(on_air.slot, ()), name)
         return found
 
     async def _on_air_since(self, slot: SlotId) -> datetime | None:
-        for one in await self._store.read(clusters.everyone):
-            view = await self._live.view(one.name)
-            if view.online and view.reported and view.reported.on_air:
-                on_air = view.reported.on_air
-                if on_air.slot == slot:
-                    return on_air.planned_at
-        return None
+        planned = (
+            said.planned_at for _, said in await self._on_air(quiet_too=True) if said.slot == slot
+        )
+        return next(planned, None)
+
+    async def _on_air(self, *, quiet_too: bool) -> list[tuple[ClusterId, OnAir]]:
+        names = [one.name for one in await self._store.read(clusters.everyone)]
+        views = await self._live.views(names)
+        return [
+            (name, view.reported.on_air)
+            for name, view in zip(names, views, strict=True)
+            if view.online and view.reported and view.reported.on_air
+            if quiet_too or not view.quiet
+        ]
 
 
 def _asked(record: SlotRecord) -> tuple[Once | Weekly, str, bool]:

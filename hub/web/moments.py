@@ -21,6 +21,9 @@ DAYS = (
 ALL_DAYS = 7
 MIN_RUN = 3
 """So many days in a row are told by the first and the last."""
+UNITS = ((86_400, mark("days")), (3600, mark("hours")), (60, mark("minutes")))
+MIN_OF_UNIT = 2
+"""A span is told in a unit from two of it on, so that every number is a plural."""
 
 
 def local(at: datetime) -> datetime:
@@ -48,6 +51,14 @@ def length_words(duration_ms: int) -> str:
     minutes, seconds = divmod(round(duration_ms / 1000), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def span_words(span_s: float, say: Say) -> str:
+    """A span in its largest fitting unit: 3 seconds, 5 minutes, 2 hours, 20 days."""
+    for length_s, unit in UNITS:
+        if span_s >= MIN_OF_UNIT * length_s:
+            return f"{span_s / length_s:.0f} {say(unit)}"
+    return f"{span_s:.0f} {say('seconds')}"
 
 
 def when_words(when: Once | Weekly, say: Say) -> str:

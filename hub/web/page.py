@@ -20,8 +20,9 @@ from hub.hub import Hub
 from hub.web import moments
 from hub.web.callers import Caller, signed_in
 from hub.web.proof import entries, latest_outcomes, slot_line
-from hub.web.standing import Tone, standing, summary
+from hub.web.standing import standing, summary
 from hub.web.texts import Language, Texts
+from hub.web.tones import Tone
 
 LANGUAGE_COOKIE = "loaxa_lang"
 SHOWN_SLOTS = 40
@@ -83,7 +84,8 @@ def _html(text: str, language: Language) -> Response[str]:
 async def _clusters_part(hub: Hub, texts: Texts) -> dict[str, object]:
     titles = await _titles(hub)
     views = await hub.operations.clusters.views()
-    standings = tuple(standing(view, titles, texts.say) for view in views)
+    now = hub.clock.now()
+    standings = tuple(standing(view, titles, now, texts.say) for view in views)
     return {
         "standings": sorted(standings, key=lambda one: _urgency(one.tone)),
         "summary": summary(standings, texts.say),

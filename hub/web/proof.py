@@ -11,10 +11,13 @@ from msgspec import Struct
 from contract.ids import BulletinId, SlotId
 from contract.journal import EventKind, EventRow, ItemRow, Outcome, Reason
 from contract.model import Once
+from contract.ports import ClockTrust
 from hub.core.model import JournalRecord, SlotView
+from hub.web.details import TRUST
+from hub.web.faults import fault_words
 from hub.web.moments import instant_with_day, instant_words, when_words
-from hub.web.standing import Tone
 from hub.web.texts import Say, mark
+from hub.web.tones import Tone
 
 REASONS = {
     Reason.PLANNED: mark("as planned"),
@@ -153,10 +156,22 @@ def _fate(cluster: str, row: ItemRow, say: Say) -> Fate:
 
 def _event(record: JournalRecord, event: EventRow, cluster: str, say: Say) -> Entry:
     tone, words = EVENTS[event.event]
-    fate = Fate(cluster=cluster, tone=tone, outcome=say(words), reason=event.detail)
+    fate = Fate(cluster=cluster, tone=tone, outcome=say(words), reason=_event_detail(event, say))
     return Entry(
         key=f"e-{record.id}", at=event.at, when=instant_words(event.at), title="", fates=(fate,)
     )
+
+
+def _event_detail(event: EventRow, say: Say) -> str:
+    code, _, rest = event.detail.partition(" ")
+    match event.event:
+        case EventKind.FAULT | EventKind.FAULT_OVER if code:
+            words = fault_words(code.rstrip(":"), say).words
+            return f"{words} ({rest})" if rest else words
+        case EventKind.CLOCK_TRUST if code in set(ClockTrust):
+            return f"{say(TRUST[ClockTrust(code)])} {rest}".rstrip()
+        case _:
+            return event.detail
 
 
 def latest_outcomes(records: Iterable[JournalRecord]) -> dict[SlotId, list[Outcome]]:

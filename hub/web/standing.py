@@ -3,80 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from datetime import datetime
 
 from msgspec import Struct
 
+from contract.fault import FaultCode
 from contract.ids import BulletinId
-from contract.status import Reported
+from hub.core.alarms import CLOCK_OFF
 from hub.core.model import ClusterView
-from hub.web.moments import instant_words
-from hub.web.texts import Say, mark
-
-
-class Tone(StrEnum):
-    """What a card looks like, most urgent first."""
-
-    BAD = "bad"
-    WARN = "warn"
-    AIR = "air"
-    CALM = "calm"
+from hub.web.details import clock_words, details
+from hub.web.faults import fault_words
+from hub.web.moments import instant_words, span_words
+from hub.web.texts import Say
+from hub.web.tones import Tone
 
 
 class Remark(Struct, frozen=True):
-    """One line on a card."""
+    """One line on a card, with what to do about it."""
 
     tone: Tone
     text: str
+    advice: str = ""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """A cluster as its card shows it; `tone` is that of the worst that is to be said."""
+    """A cluster as its card shows it; `tone` is that of the worst that is to be said.
+
+    Attributes:
+        details: What may be of use and calls for nothing: its clock, and figures out of the ordinary.
+    """
 
     view: ClusterView
     tone: Tone
     headline: Remark
     remarks: tuple[Remark, ...]
+    details: tuple[str, ...] = ()
 
 
-FAULTS = {
-    "player_failed": mark("the player failed"),
-    "silent": mark("it plays, but nothing is to be heard"),
-    "disk_full": mark("the memory card is full"),
-    "card_read_only": mark("the memory card takes nothing any more"),
-    "card_errors": mark("the memory card has errors"),
-    "card_slow": mark("the memory card is very slow"),
-    "card_worn": mark("the memory card is nearly worn out"),
-    "under_voltage": mark("the power supply is too weak"),
-    "too_hot": mark("the cabinet is too hot"),
-    "ledger_replaced": mark("the log on the card was broken and has begun anew"),
-    "data_budget_spent": mark("this month's 4G data is used up"),
-    "relay_failed": mark("the relay failed"),
-    "relay_guard": mark("the amplifier was switched off by its guard and rests"),
-}
-"""Words for fault codes that have no field of their own in `Reported`."""
-TOLD_ELSEWHERE = frozenset({"arrester_failed", "clock_untrusted"})
-
-
-def standing(view: ClusterView, titles: Mapping[BulletinId, str], say: Say) -> Standing:
+def standing(
+    view: ClusterView, titles: Mapping[BulletinId, str], now: datetime, say: Say
+) -> Standing:
     """How a cluster stands now."""
-    head = _headline(view, titles, say)
+    head = _headline(view, titles, now, say)
     remarks = tuple(_remarks(view, say))
     tones = [head.tone, *(remark.tone for remark in remarks)]
-    return Standing(view=view, tone=min(tones, key=[*Tone].index), headline=head, remarks=remarks)
+    return Standing(
+        view=view,
+        tone=min(tones, key=[*Tone].index),
+        headline=head,
+        remarks=remarks,
+        details=details(view, say),
+    )
 
 
-def _headline(view: ClusterView, titles: Mapping[BulletinId, str], say: Say) -> Remark:
+def _headline(
+    view: ClusterView, titles: Mapping[BulletinId, str], now: datetime, say: Say
+) -> Remark:
     if not view.online:
         return Remark(
             Tone.BAD, say("connection lost") if view.last_seen_at else say("not yet connected")
         )
+    if view.quiet:
+        return _quiet_headline(view, now, say)
     if view.reported is None or view.reported.on_air is None:
         return Remark(Tone.CALM, say("online, not playing"))
     title = titles.get(view.reported.on_air.bulletin, view.reported.on_air.bulletin)
+    if FaultCode.SILENT in view.alarms:
+        return Remark(Tone.BAD, f"{say('playing, but nothing is to be heard:')} “{title}”")
     if view.reported.relays and not view.reported.relays.get("amp", True):
         return Remark(Tone.BAD, f"{say('playing, but the amplifier is off:')} “{title}”")
     return Remark(Tone.AIR, f"{say('on air:')} “{title}”")
+
+
+def _quiet_headline(view: ClusterView, now: datetime, say: Say) -> Remark:
+    if view.last_seen_at is None:
+        return Remark(Tone.CALM, say("not heard since the hub started"))
+    silent_s = (now - view.last_seen_at).total_seconds()
+    return Remark(Tone.CALM, f"{say('not heard for')} {span_words(silent_s, say)}")
 
 
 def _remarks(view: ClusterView, say: Say) -> list[Remark]:
@@ -86,8 +89,10 @@ def _remarks(view: ClusterView, say: Say) -> list[Remark]:
             Remark(Tone.CALM, f"{say('last contact:')} {instant_words(view.last_seen_at)}")
         )
     found += [*_plan_remarks(view, say)]
-    if view.reported is not None:
-        found += [*_fault_remarks(view.reported, say)]
+    if view.reported is not None and view.reported.maintenance:
+        advice = say("No slot plays; emergencies do. Switch it off when the work is done.")
+        found.append(Remark(Tone.WARN, say("maintenance"), advice))
+    found += [_alarm(code, view, say) for code in view.alarms]
     return found
 
 
@@ -103,25 +108,21 @@ def _plan_remarks(view: ClusterView, say: Say) -> list[Remark]:
     return found
 
 
-def _fault_remarks(reported: Reported, say: Say) -> list[Remark]:
-    found = []
-    if reported.arrester_ok is False:
-        found.append(Remark(Tone.BAD, say("surge arrester failed")))
-    if not reported.clock_trust.is_trusted:
-        found.append(Remark(Tone.BAD, say("clock not right")))
-    found += [
-        Remark(Tone.BAD, say(FAULTS[code]) if code in FAULTS else f"{say('fault:')} {code}")
-        for code in reported.faults
-        if code not in TOLD_ELSEWHERE
-    ]
-    return found
+def _alarm(code: str, view: ClusterView, say: Say) -> Remark:
+    known = fault_words(code, say)
+    if code == CLOCK_OFF:
+        return Remark(known.tone, clock_words(view, say), known.advice)
+    return Remark(known.tone, known.words, known.advice)
 
 
 def summary(standings: tuple[Standing, ...], say: Say) -> str:
     """One line over all clusters."""
     online = sum(one.view.online for one in standings)
-    playing = sum(bool(one.view.reported and one.view.reported.on_air) for one in standings
-                  if one.view.online)  # fmt: skip
+    playing = sum(
+        bool(one.view.reported and one.view.reported.on_air)
+        for one in standings
+        if one.view.online and not one.view.quiet
+    )
     trouble = sum(one.tone in (Tone.BAD, Tone.WARN) for one in standings)
     parts = [
         f"{len(standings)} {say('clusters')}",

@@ -26,13 +26,19 @@ class HubGoneError(BenchError):
 
 
 class ClusterState(Struct, frozen=True, kw_only=True):
-    """A cluster as the hub shows it."""
+    """A cluster as the hub shows it.
+
+    Attributes:
+        alarms: What is wrong: the cluster's own faults, and what the hub finds (`clock_off`).
+    """
 
     name: ClusterId
     online: bool
     reported: Reported | None
     plan_version: int
     plan_version_reported: int
+    alarms: tuple[str, ...] = ()
+    clock_error_s: float | None = None
 
     @property
     def holds_all(self) -> bool:

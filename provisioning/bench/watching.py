@@ -69,7 +69,7 @@ def signs(state: ClusterState) -> frozenset[str]:
     reported = state.reported
     if reported is not None:
         found.add("on_air" if reported.on_air and state.online else "off_air")
-        found.update(reported.faults)
+        found.update(reported.faults, state.alarms)
         if reported.missing:
             found.add("sound_missing")
         if reported.arrester_ok is False:

@@ -54,6 +54,7 @@ def test_signs_of_troubles() -> None:
     shown = signs(state(missing=["0" * 64], arrester_ok=False, faults=["player_down"]))
     assert shown >= {"sound_missing", "arrester_failed", "player_down"}
     assert "arrester_failed" not in signs(state(arrester_ok=True))
+    assert "clock_off" in signs(msgspec.structs.replace(state(), alarms=("clock_off",)))
 
 
 def test_what_a_lost_cluster_said_last_does_not_count_as_on_air() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from contract.ids import ClusterId, CommuneId
 from contract.status import LOST_AFTER_S, Availability, Reported, Telemetry
-from hub.core.fleet import Signs, after_availability, after_sign_of_life, is_online
+from hub.core.fleet import QUIET_AFTER_S, Signs, after_availability, after_sign_of_life, is_online
 from hub.errors import HubError
 from hub.live import Live
 
@@ -160,3 +160,52 @@ def test_a_death_without_a_known_birth_counts(clock: Any) -> None:
     now = clock.now()
     signs = after_availability(after_sign_of_life(Signs(), now), OLD_DEATH)
     assert not is_online(signs, now - timedelta(days=1), now)
+
+
+async def test_an_overdue_beat_makes_quiet_and_is_told(
+    live: Live, clock: Any, eventually: Any
+) -> None:
+    told: list[ClusterId] = []
+    heard = asyncio.Event()
+
+    async def watch() -> None:
+        async for name in live.changes():
+            told.append(name)
+            heard.set()
+
+    await live.heard_availability(BL_01, BIRTH, retained=False)
+    watching = asyncio.create_task(watch())
+    async with asyncio.timeout(20):
+        while not heard.is_set():
+            await live.changed(ClusterId("first"))
+            await asyncio.sleep(0.02)
+    clock.pass_by(seconds=QUIET_AFTER_S - 1)
+    await live.find_lost()
+    assert not (await live.view(BL_01)).quiet
+    clock.pass_by(seconds=1)
+    await live.find_lost()
+    await live.find_lost()
+    view = await live.view(BL_01)
+    assert (view.quiet, view.online) == (True, True)
+    await live.heard(BL_01)
+    await live.find_lost()
+    assert not (await live.view(BL_01)).quiet
+    await eventually(lambda: told.count(BL_01) == 2)
+    watching.cancel()
+
+
+async def test_the_clock_is_read_from_fresh_reports_alone(live: Live, clock: Any) -> None:
+    fast = Reported(at=clock.now() + timedelta(seconds=7), boot="b", software="1", board="x")
+    await live.heard_reported(BL_01, fast, retained=True)
+    assert (await live.view(BL_01)).clock is None
+    await live.heard_reported(BL_01, fast, retained=False)
+    reading = (await live.view(BL_01)).clock
+    assert reading is not None
+    assert (reading.error_s, reading.off_since) == (7.0, clock.now())
+
+
+async def test_many_are_looked_at_at_once(live: Live) -> None:
+    await live.heard_availability(BL_01, BIRTH, retained=False)
+    views = await live.views([ClusterId("bl-02"), BL_01])
+    assert [view.online for view in views] == [False, True]
+    assert await live.views([]) == ()
