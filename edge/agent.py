@@ -22,6 +22,7 @@ from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
 from edge.shell.sound_cache import SoundCache
+from edge.shell.start_check import StartCheck
 from edge.shell.status_file import StatusFile
 from edge.shell.telemetry import Telemetrist
 from hardware.board import Board
@@ -90,12 +91,14 @@ async def _jobs(
             blank=_blank(clock, boot, board, ledger),
         )
     )
+    start_check = StartCheck(cache=cache, wanted=lambda: fetcher.wanted, on_event=inbox.put)
     telemetrist = Telemetrist(clock=clock, machine=Machine(state), ledger=ledger, link=link)
     try:
         yield {
             "loop": assembly.runner.run(),
             "link": link.run(),
             "fetcher": fetcher.run(),
+            "start check": start_check.run(),
             "outbox": assembly.outbox.run(),
             "reporter": assembly.reporter.run(),
             "telemetry": telemetrist.run(),

@@ -59,6 +59,11 @@ class Fetcher:
             self._current[1].cancel()
         self._poke.set()
 
+    @property
+    def wanted(self) -> tuple[Bulletin, ...]:
+        """What is needed, soonest first."""
+        return self._wanted
+
     def link_is_up(self) -> None:
         """The link came back: try at once."""
         self._failures.clear()
@@ -77,11 +82,12 @@ class Fetcher:
 
     def _next(self) -> Bulletin | None:
         """The soonest needed of those that failed least: one that cannot come holds up no other."""
-        held = self._cache.held()
-        missing = [bulletin for bulletin in self._wanted if bulletin.sha256 not in held]
-        return min(
-            missing, key=lambda bulletin: self._failures.get(bulletin.sha256, 0), default=None
-        )
+        return min(self._missing(), key=lambda one: self._failures.get(one.sha256, 0), default=None)
+
+    def _missing(self) -> list[Bulletin]:
+        """What is not on the card; a sound that is still to be looked into may be."""
+        there = self._cache.held() | self._cache.unsure()
+        return [bulletin for bulletin in self._wanted if bulletin.sha256 not in there]
 
     async def _try(self, bulletin: Bulletin) -> None:
         try:
@@ -124,9 +130,7 @@ class Fetcher:
         if failures == 0:
             log.warning("sound %s does not come (%s); trying again", bulletin.sha256[:12], why)
         self._failures[bulletin.sha256] = failures + 1
-        if len(self._failures) < len(
-            [b for b in self._wanted if b.sha256 not in self._cache.held()]
-        ):
+        if len(self._failures) < len(self._missing()):
             return
         longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures, 10))
         await comes(self._poke, random.uniform(longest_s / 2, longest_s))  # noqa: S311 - jitter

@@ -44,6 +44,12 @@ class SoundRefused(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class SoundDamaged(Struct, frozen=True, kw_only=True):
+    """A sound on the card is not what its name says, or cannot be read: it is held no more."""
+
+    sha256: Sha256
+
+
 Event = (
     LinkIsUp
     | LinkIsDown
@@ -51,6 +57,7 @@ Event = (
     | JournalAckCame
     | SoundArrived
     | SoundRefused
+    | SoundDamaged
     | HardwareEvent
     | PlayerEvent
 )

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime
 
 from contract.codec import Refused
+from contract.ids import Sha256
 from contract.journal import EventKind
 from contract.model import Desired
 from contract.ports import Clock
@@ -111,6 +112,11 @@ class PlanKeeper:
         self.fetch_what_is_missing()
         keep = frozenset(bulletin.sha256 for bulletin in plan.bulletins) if plan else frozenset()
         self._cache.evict(keep | {cue.occurrence.bulletin.sha256 for cue in self._airing.cued})
+
+    def sound_damaged(self, sha256: Sha256) -> None:
+        """A sound on the card was wrong: a row says so, and it is fetched again where the plan needs it."""
+        self._diary.event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: damaged on the card")
+        self.fetch_what_is_missing()
 
     def fetch_what_is_missing(self) -> None:
         """Says again what is needed, soonest first."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from contract.fault import FaultCode
-from contract.ids import Sha256
 from contract.journal import EventKind
 from contract.ports import Clock
 from edge.core.decide import decide, rests_until
@@ -87,7 +85,6 @@ class Runner:
         self._recall_closed()
         p.plans.recall()
         self._p.diary.event(EventKind.BOOT, detail=p.reporter.software)
-        self._tell_damaged(p.cache.damaged_at_start)
 
     def _recall_closed(self) -> None:
         """What has its row by the time that is known now: it is not to sound again."""
@@ -109,7 +106,8 @@ class Runner:
             decision, p.airing.cued, amplifier_is_on=p.airing.amplifier_on_at is not None
         )
         await p.airing.apply(commands)
-        self._fetch_again(snapshot.held - p.cache.held())
+        for damaged in snapshot.held - p.cache.held():
+            p.plans.sound_damaged(damaged)
         self._tell_faults(snapshot)
         p.reporter.report(
             p.plans.plan, p.airing, waiting=p.ledger.waiting(), refused=p.plans.refused
@@ -123,17 +121,6 @@ class Runner:
         tell(FaultCode.PLAYER_FAILED, is_so=p.airing.player_failed)
         tell(FaultCode.CLOCK_UNTRUSTED, is_so=not snapshot.trust.is_trusted)
         tell(FaultCode.DISK_FULL, is_so=p.ledger.is_behind)
-
-    def _fetch_again(self, damaged: frozenset[Sha256]) -> None:
-        self._tell_damaged(damaged)
-        if damaged:
-            self._p.plans.fetch_what_is_missing()
-
-    def _tell_damaged(self, damaged: Iterable[Sha256]) -> None:
-        for sha256 in damaged:
-            self._p.diary.event(
-                EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: damaged on the card"
-            )
 
     def _gather(self) -> Snapshot:
         p = self._p

@@ -27,15 +27,13 @@ class SoundCache:
     """The folder of verified sounds, and a small rebuildable database of when each was verified.
 
     A file is hashed when it comes, and again when its size or time has changed since; the quick check at the start
-    compares those two only.
+    compares those two only, so that opening the cache costs next to nothing. What it is not sure of is not held until
+    `look_into` has hashed it, which `edge.shell.start_check` does for all of them.
 
     Args:
         folder: Where the sounds are.
         database: What was verified; may be lost without harm.
         free_bytes: Says how much room the card has; None: as the system tells.
-
-    Attributes:
-        damaged_at_start: Sounds that were there but wrong when the cache was opened.
     """
 
     def __init__(
@@ -48,9 +46,9 @@ class SoundCache:
         self._db = _open(database)
         stored = self._stored()
         self._held: frozenset[Sha256] = frozenset(
-            sha256 for sha256, path in stored.items() if self._holds(sha256, path)
+            sha256 for sha256, path in stored.items() if self._is_recorded(sha256, path)
         )
-        self.damaged_at_start: frozenset[Sha256] = frozenset(stored) - self._held
+        self._unsure: frozenset[Sha256] = frozenset(stored) - self._held
 
     def close(self) -> None:
         """Lets go of the database."""
@@ -60,15 +58,16 @@ class SoundCache:
         """Sounds that may be played."""
         return self._held
 
+    def unsure(self) -> frozenset[Sha256]:
+        """Sounds that were on the card at the start and have not been looked into yet."""
+        return self._unsure
+
     def path(self, sha256: Sha256) -> Path:
         """Where a sound is, or will be."""
         return self._folder / f"{sha256}{SUFFIX}"
 
     def _stored(self) -> dict[Sha256, Path]:
         return {sha256: self.path(sha256) for sha256 in sorted(stored_sounds(self._folder))}
-
-    def _holds(self, sha256: Sha256, path: Path) -> bool:
-        return self._is_recorded(sha256, path) or self._hash_again(sha256, path)
 
     def _is_recorded(self, sha256: Sha256, path: Path) -> bool:
         facts = path.stat()
@@ -111,6 +110,14 @@ class SoundCache:
         self._held -= {sha256}
         return False
 
+    async def look_into(self, sha256: Sha256) -> bool:
+        """Hashes a sound that nobody is sure of, in a thread; it is held from then on, or set aside."""
+        is_true = await asyncio.to_thread(self._hash_again, sha256, self.path(sha256))
+        if is_true and sha256 in self._unsure:  # nobody has removed it meanwhile
+            self._held |= {sha256}
+        self._unsure -= {sha256}
+        return sha256 in self._held
+
     def adopt(self, staged: Path, sha256: Sha256) -> None:
         """Takes a finished download that is on the card and whose hash was verified."""
         path = self.path(sha256)
@@ -118,6 +125,7 @@ class SoundCache:
         sync_folder(self._folder)
         self._record(sha256, path)
         self._held |= {sha256}
+        self._unsure -= {sha256}
 
     def evict(self, keep: frozenset[Sha256], quota_bytes: int = QUOTA_BYTES) -> None:
         """Removes what nobody needs and what was set aside, oldest first, until the rest fits."""
@@ -151,6 +159,7 @@ class SoundCache:
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         self._held -= {Sha256(path.stem)}
+        self._unsure -= {Sha256(path.stem)}
 
 
 def stored_sounds(folder: Path) -> frozenset[Sha256]:

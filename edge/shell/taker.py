@@ -21,6 +21,7 @@ from edge.shell.inbox import (
     LinkIsDown,
     LinkIsUp,
     SoundArrived,
+    SoundDamaged,
     SoundRefused,
 )
 from edge.shell.ledger import Ledger
@@ -59,6 +60,8 @@ class Taker(Struct, frozen=True, kw_only=True):
                 log.info("sound %s is here", sha256[:12])
             case SoundRefused(sha256=sha256, why=why):
                 self.diary.event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: {why}")
+            case SoundDamaged(sha256=sha256):
+                self.plans.sound_damaged(sha256)
             case Prepared() | Started() | Progress() | HeardOut() | Failed():
                 self._take_player(event)
             case ArresterChanged() | SurgeCounted() | RelayGuardTripped() | ClockChanged():

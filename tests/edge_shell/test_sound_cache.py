@@ -66,13 +66,19 @@ async def test_an_adopted_sound_is_held_also_after_a_new_start(card: Card) -> No
 
 
 @pytest.mark.parametrize("database", ["lost", "broken"])
-def test_the_database_of_what_was_verified_may_be_lost(card: Card, database: str) -> None:
+async def test_the_database_of_what_was_verified_may_be_lost(card: Card, database: str) -> None:
     cache = card.open()
     sha256 = card.put(cache, b"tin")
     cache.close()
     (card.folder / "cache.db").unlink()
     if database == "broken":
         (card.folder / "cache.db").write_bytes(b"no database at all" * 300)
+    again = card.open()
+    assert not again.held(), "not looked into yet"
+    assert again.unsure() == {sha256}
+    assert await again.look_into(sha256)
+    assert again.held() == {sha256}
+    assert not again.unsure()
     assert card.open().held() == {sha256}
 
 
@@ -84,7 +90,24 @@ async def test_a_damaged_sound_is_never_held_again(card: Card) -> None:
     assert not await cache.is_whole(sha256)
     assert sha256 not in cache.held()
     card.damage(card.open().path(card.put(cache, b"tin")))
-    assert card.open().held() == frozenset()
+    again = card.open()
+    assert again.held() == frozenset()
+    assert not await again.look_into(sha256)
+    assert (again.held(), again.unsure()) == (frozenset(), frozenset())
+
+
+async def test_a_sound_that_nobody_needs_any_more_may_go_while_it_is_looked_into(
+    card: Card,
+) -> None:
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    os.utime(cache.path(sha256), ns=(1, 1))
+    again = card.open()
+    looking = asyncio.create_task(again.look_into(sha256))
+    await asyncio.sleep(0)
+    again.evict(frozenset(), quota_bytes=0)
+    assert not await looking
+    assert (again.held(), again.unsure()) == (frozenset(), frozenset())
 
 
 async def test_a_sound_that_vanished_is_not_whole(card: Card) -> None:
@@ -106,7 +129,9 @@ async def test_a_sound_that_cannot_be_read_ends_nothing(card: Card) -> None:
     cache = card.open()
     sha256 = name_of(b"tin")
     cache.path(sha256).mkdir()  # reading it fails, as on a bad sector
-    assert card.open().held() == frozenset()
+    again = card.open()
+    assert not await again.look_into(sha256)
+    assert (again.held(), again.unsure()) == (frozenset(), frozenset())
     assert not await cache.is_whole(sha256)
 
 
@@ -151,13 +176,13 @@ async def test_room_is_made_for_what_is_to_come_but_not_of_what_is_needed(tmp_pa
     cache.close()
 
 
-def test_a_database_that_is_only_locked_stays_where_it_is(card: Card) -> None:
+async def test_a_database_that_is_only_locked_stays_where_it_is(card: Card) -> None:
     sha256 = card.put(card.open(), b"tin")
     card.caches[-1].close()
     with closing(sqlite3.connect(card.folder / "cache.db", isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=DELETE")
         other.execute("BEGIN EXCLUSIVE")
-        assert card.open().held() == {sha256}
+        assert await card.open().look_into(sha256)
     assert not list(card.folder.glob("*.broken-*"))
 
 
