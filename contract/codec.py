@@ -6,15 +6,18 @@ from typing import TypeVar
 
 import msgspec
 
+from contract.command import MAX_COMMAND_BYTES, Beacon, Command
 from contract.journal import JournalAck
 from contract.model import CONTRACT_VERSION, Desired
 from contract.note import NoteRefused, SignerKey, VerifierKey, open_note, sign_note
 
 Message = TypeVar("Message", bound=msgspec.Struct)
-Signed = TypeVar("Signed", Desired, JournalAck)
+Signed = TypeVar("Signed", Desired, JournalAck, Command, Beacon)
 
 MAX_DESIRED_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 64 * 1024
+LARGEST: dict[type[msgspec.Struct], int] = {Command: MAX_COMMAND_BYTES, Beacon: MAX_COMMAND_BYTES}
+"""Signed messages that are smaller than a plan; what is larger is refused before its signature is looked at."""
 
 
 class _Versioned(msgspec.Struct):
@@ -62,7 +65,7 @@ def _refuse_newer(version: int) -> None:
         )
 
 
-def sign(message: Desired | JournalAck, *signers: SignerKey) -> bytes:
+def sign(message: Desired | JournalAck | Command | Beacon, *signers: SignerKey) -> bytes:
     """A message as a signed note, indented so that a person can read it on the wire."""
     text = msgspec.json.format(msgspec.json.encode(message), indent=1).decode() + "\n"
     return sign_note(text, *signers)
@@ -74,8 +77,9 @@ def open_signed(note: bytes, kind: type[Signed], known: tuple[VerifierKey, ...])
     Raises:
         Refused: Too large, not signed by a known key, unreadable, or another kind of message.
     """
-    if len(note) > MAX_DESIRED_BYTES:
-        raise Refused(f"too large: {len(note)} bytes, at most {MAX_DESIRED_BYTES}")
+    most = LARGEST.get(kind, MAX_DESIRED_BYTES)
+    if len(note) > most:
+        raise Refused(f"too large: {len(note)} bytes, at most {most}")
     try:
         text, _ = open_note(note, known)
     except NoteRefused as error:

@@ -17,11 +17,16 @@ TELEMETRY_INTERVAL_S = 900.0
 
 
 class Availability(Struct, frozen=True, kw_only=True):
-    """Birth and death. A death counts only against the birth with the same `pair`."""
+    """Birth and death. A death counts only against the birth with the same `pair`.
+
+    Attributes:
+        nonce: Of a birth: the hub answers it with a signed beacon. Empty: none is asked for.
+    """
 
     v: int = CONTRACT_VERSION
     online: bool
     pair: str
+    nonce: Annotated[str, Meta(max_length=32)] = ""
 
 
 class Beat(Struct, frozen=True, kw_only=True):

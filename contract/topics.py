@@ -21,9 +21,10 @@ class Kind(StrEnum):
     TELEMETRY = "telemetry"
     JOURNAL = "journal"
     JOURNAL_ACK = "journal-ack"
+    BEACON = "beacon"
 
 
-TO_CLUSTER = (Kind.DESIRED, Kind.COMMAND, Kind.JOURNAL_ACK)
+TO_CLUSTER = (Kind.DESIRED, Kind.COMMAND, Kind.JOURNAL_ACK, Kind.BEACON)
 FROM_CLUSTER = (Kind.ACK, Kind.REPORTED, Kind.AVAILABILITY, Kind.BEAT, Kind.TELEMETRY, Kind.JOURNAL)
 
 

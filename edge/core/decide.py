@@ -9,10 +9,13 @@ from msgspec.structs import replace
 from contract.journal import Outcome, Reason
 from contract.model import Desired
 from contract.policy import planned_starts
+from edge.core.emergency import expired, first_of
+from edge.core.preempt import Alarm, alarm, overridden_until
 from edge.core.programme import Placing, Programme, first_owed_at, lay_out
 from edge.core.state import Aired, Closing, Cue, Decision, Limits, Occurrence, OpenItem, Snapshot
 
 LOOK_AGAIN = timedelta(hours=1)
+MOMENT = timedelta(milliseconds=1)
 IN_STEP = timedelta(milliseconds=100)
 """A cue that lies this near to its place on the time line is left alone."""
 
@@ -28,17 +31,29 @@ def decide(snapshot: Snapshot, limits: Limits) -> Decision:
     trusted = snapshot.trust.is_trusted
     programme = lay_out(snapshot, limits) if trusted else _nothing()
     closings = _closings(programme, snapshot, limits)
-    rests = rests_until(snapshot, limits) is not None
-    cues = () if rests else _cues(programme, snapshot, limits)
+    alarm = _alarm(snapshot, limits)
+    rests = alarm is None and rests_until(snapshot, limits) is not None
+    cues = () if rests else alarm.cues if alarm else _cues(programme, snapshot, limits)
+    is_on = alarm is not None or _amplifier_on(cues, programme, snapshot, limits)
     return Decision(
         cues=cues,
-        amplifier_on=not rests and _amplifier_on(cues, programme, snapshot, limits),
+        amplifier_on=is_on and not rests,
         closings=closings,
         close_open=close_open,
-        wake_at=_wake_at(cues, programme, snapshot, limits),
+        wake_at=_wake_at(cues, programme, snapshot, limits, alarm),
         watermark=_watermark(programme, snapshot, limits, closings),
         waiting_for=tuple(one.bulletin.sha256 for one in programme.missing),
+        turn=alarm.turn if alarm else None,
+        expired=expired(snapshot.emergencies, snapshot.now),
     )
+
+
+def _alarm(snapshot: Snapshot, limits: Limits) -> Alarm | None:
+    """The emergency that is on goes over everything: quiet hours, a clock that nobody trusts, the guard's rest."""
+    emergency = first_of(snapshot.emergencies, snapshot.now)
+    if emergency is None:
+        return None
+    return alarm(emergency, snapshot, limits, snapshot.now + _warm_up_left(snapshot, limits))
 
 
 def _without_open(snapshot: Snapshot, closing: Closing) -> Snapshot:
@@ -92,7 +107,15 @@ def _why_over(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | No
         return None
     last_join_at = item.heard_until + timedelta(seconds=_late_limit_s(snapshot.plan, item))
     is_over = snapshot.now >= item.ends_at or snapshot.now > last_join_at
-    return Reason.AGENT_DOWN if is_over else None
+    return why_gone(item, snapshot) if is_over else None
+
+
+def why_gone(item: OpenItem, snapshot: Snapshot) -> Reason:
+    """Why the item on air does not sound, when the player has not failed on it."""
+    until = overridden_until(snapshot)
+    return (
+        Reason.INTERRUPTED if until is not None and until >= item.heard_until else Reason.AGENT_DOWN
+    )
 
 
 def _taken_off(item: OpenItem, plan: Desired) -> Reason | None:
@@ -253,10 +276,17 @@ def _playable(programme: Programme, snapshot: Snapshot) -> list[Placing]:
 
 
 def _wake_at(
-    cues: tuple[Cue, ...], programme: Programme, snapshot: Snapshot, limits: Limits
+    cues: tuple[Cue, ...],
+    programme: Programme,
+    snapshot: Snapshot,
+    limits: Limits,
+    alarm: Alarm | None,
 ) -> datetime:
     now = snapshot.now
     moments = [now + LOOK_AGAIN]
+    moments += [one.until + MOMENT for one in snapshot.emergencies]
+    if alarm is not None and alarm.wake_at is not None:
+        moments.append(alarm.wake_at)
     for placing in programme.placings:
         prepare_at = placing.begins_at - timedelta(seconds=limits.prepare_s + limits.warm_up_s)
         moments += [prepare_at, _switch_on_at(placing.begins_at, limits), placing.begins_at]

@@ -10,6 +10,7 @@ from msgspec import Struct
 from contract.journal import Reason
 from contract.model import Desired, Priority
 from contract.policy import planned_starts, touches_quiet
+from edge.core.preempt import overridden_until
 from edge.core.state import Aired, Limits, Occurrence, Snapshot
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -161,6 +162,7 @@ class _Layout:
             (snapshot.booted_at, Reason.AGENT_DOWN),
             (snapshot.trusted_since, Reason.CLOCK_UNTRUSTED),
             (snapshot.plan_accepted_at, Reason.PLAN_LATE),
+            (overridden_until(snapshot), Reason.INTERRUPTED),
         )
         # What alone would have been enough to miss it is named before what only made it late.
         for moment in (last_chance, begins_at):

@@ -12,6 +12,7 @@ from contract.journal import Interruption, Outcome, Reason
 from contract.model import Bulletin, Desired, Slot
 from contract.policy import AMPLIFIER_HOLD_S, AMPLIFIER_WARM_UP_S, Precedence, precedence
 from contract.ports import ClockTrust
+from edge.core.emergency import Emergency, Step, Turn
 
 OccurrenceKey = tuple[SlotId, datetime]
 """A slot and one of its planned starts: what a journal row is about."""
@@ -90,6 +91,7 @@ class Cue(Struct, frozen=True, kw_only=True):
     Attributes:
         begun_at: Where the first sample of the bulletin lies on the time line.
         start_at: When the sample at `offset_ms` sounds.
+        turn: Of an emergency: which of its sounds this is; None: it is the programme's.
     """
 
     occurrence: Occurrence
@@ -98,6 +100,7 @@ class Cue(Struct, frozen=True, kw_only=True):
     offset_ms: int
     reason: Reason
     volume_pct: int
+    turn: Turn | None = None
 
     @property
     def key(self) -> OccurrenceKey:
@@ -132,6 +135,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         booted_at: Start of the agent.
         trusted_since: Since when wall time is trusted.
         plan_accepted_at: When the plan in force came.
+        emergencies: Those taken and not over, in the order in which they were taken.
+        turn: Where the emergency on air stands.
+        station: Sounds that every cluster has: the attention tone, and the words of a drill.
+        overridden_until: When the last emergency ended: until then the programme was kept off the air.
     """
 
     now: datetime
@@ -149,6 +156,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     booted_at: datetime | None = None
     trusted_since: datetime | None = None
     plan_accepted_at: datetime | None = None
+    emergencies: tuple[Emergency, ...] = ()
+    turn: Turn | None = None
+    station: Mapping[Step, Bulletin] = {}
+    overridden_until: datetime | None = None
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -197,6 +208,8 @@ class Decision(Struct, frozen=True, kw_only=True):
         close_open: How the item on air ends now, if it does.
         watermark: Planned starts before this need no more thought.
         waiting_for: Sounds that are due and not held.
+        turn: Where the emergency on air stands.
+        expired: Emergencies to forget: they were never begun and may not begin any more.
     """
 
     cues: tuple[Cue, ...]
@@ -206,3 +219,5 @@ class Decision(Struct, frozen=True, kw_only=True):
     wake_at: datetime
     watermark: datetime
     waiting_for: tuple[Sha256, ...] = ()
+    turn: Turn | None = None
+    expired: tuple[Emergency, ...] = ()

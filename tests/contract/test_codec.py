@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from contract.codec import MAX_DESIRED_BYTES, Refused, decode, encode, open_signed, sign
+from contract.command import Ack, Beacon, Command
 from contract.ids import ClusterId, CommuneId
 from contract.journal import EventKind, EventRow, ItemRow, JournalAck, JournalBatch, Reason
 from contract.model import Desired
@@ -27,6 +28,9 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "hub-state": HubState,
     "journal": JournalBatch,
     "journal-ack": JournalAck,
+    "command": Command,
+    "ack": Ack,
+    "beacon": Beacon,
 }
 
 
