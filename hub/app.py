@@ -119,7 +119,29 @@ def _cluster(verbs: Verbs) -> None:
     )
     made.add_argument("name")
     _package_of(made)
+    _cluster_set(inner)
     _verb(inner, "list", "hub.cli.clusters:show", "list the clusters")
+
+
+def _cluster_set(inner: Verbs) -> None:
+    does = "hub.cli.cluster_settings:change"
+    made = _verb(inner, "set", does, "give a cluster other settings")
+    made.add_argument("name")
+    made.add_argument("--volume", metavar="PCT", help="0 to 100")
+    made.add_argument(
+        "--download-window",
+        action="append",
+        metavar="HH:MM-HH:MM",
+        help="fetch sounds only then (may be repeated); any: always; usual: as hub.toml says",
+    )
+    made.add_argument(
+        "--monthly-mib",
+        metavar="MIB",
+        help="fetch so much a month at most; any: no limit; usual: as hub.toml says",
+    )
+    made.add_argument(
+        "--maintenance", choices=("on", "off"), help="on: somebody works there, no slot plays"
+    )
 
 
 def _package_of(made: argparse.ArgumentParser) -> None:

@@ -68,4 +68,5 @@ class Issuer:
             quiet_hours=self._settings.plan.windows(),
             slots=slots.not_cancelled(connection),
             bulletins=known,
+            fetching=self._settings.plan.fetching(),
         )

@@ -73,6 +73,25 @@ def unknown_clusters(names: Iterable[str]) -> HubError:
     )
 
 
+def nothing_to_set() -> HubError:
+    """Nothing is named that should change."""
+    return HubError(
+        "nothing_to_set",
+        "hãy nêu thứ cần đổi, ví dụ --maintenance on (xem: loaxa-hub cluster set --help)",
+        "name what to change, for example --maintenance on (see loaxa-hub cluster set --help)",
+    )
+
+
+def bad_cluster_settings(what: str) -> HubError:
+    """A value that no cluster can have."""
+    return HubError(
+        "bad_cluster_settings",
+        f"giá trị không hợp lệ ({what}): âm lượng 0–100; giờ tải HH:MM-HH:MM, tối đa 8 khung; "
+        "MiB mỗi tháng là số nguyên",
+        f"no such value ({what}): volume 0-100; windows HH:MM-HH:MM, at most 8; monthly MiB a whole number",
+    )
+
+
 def no_clusters() -> HubError:
     """Nobody would hear it."""
     return HubError("no_clusters", "hãy chọn ít nhất một cụm loa", "choose at least one cluster")

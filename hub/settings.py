@@ -12,14 +12,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from contract.ids import NAME_PATTERN, CommuneId
-from contract.model import LocalTime, Percent, QuietHours
+from contract.model import Fetching, LocalTime, Percent, QuietHours
 from contract.policy import DEFAULT_QUIET_HOURS, MAX_DURATION_S
+from hub.core.windows import MAX_DOWNLOAD_WINDOWS, Window, daily_windows
 from hub.errors import HubError
 
 Address = Annotated[str, Meta(pattern=r"^[^\s:/]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$")]
 """HOST:PORT."""
-Window = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
-"""HH:MM-HH:MM; it may cross midnight."""
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
@@ -47,15 +46,28 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
 
 
 class PlanSettings(Struct, frozen=True, kw_only=True):
-    """What every cluster's plan holds besides the slots."""
+    """What every cluster's plan holds besides the slots.
+
+    Attributes:
+        download_windows: When clusters fetch sounds, unless a cluster has its own; none: at any time.
+        monthly_mib: How much a cluster fetches a calendar month at most, unless it has its own limit; 0: any amount.
+    """
 
     quiet_hours: tuple[Window, ...] = tuple(f"{q.start}-{q.end}" for q in DEFAULT_QUIET_HOURS)
     volume_pct: Percent = 80
+    download_windows: Annotated[tuple[Window, ...], Meta(max_length=MAX_DOWNLOAD_WINDOWS)] = ()
+    monthly_mib: Annotated[int, Meta(ge=0)] = 0
 
     def windows(self) -> tuple[QuietHours, ...]:
         """The quiet hours as the plan names them."""
         pairs = (window.split("-") for window in self.quiet_hours)
         return tuple(QuietHours(start=start, end=end) for start, end in pairs)
+
+    def fetching(self) -> Fetching:
+        """When and how much clusters fetch, as the plan names it."""
+        return Fetching(
+            windows=daily_windows(self.download_windows), monthly_mib=self.monthly_mib or None
+        )
 
 
 class MediaSettings(Struct, frozen=True, kw_only=True):
@@ -186,6 +198,9 @@ address = "{settings.mqtt.address}"
 [plan]
 quiet_hours = [{windows}]
 volume_pct = {settings.plan.volume_pct}
+
+# download_windows = ["22:00-05:00"]  # clusters fetch sounds only then; without it at any time
+# monthly_mib = 500                   # a cluster fetches so much a month at most; without it any amount
 
 # [store]
 # url = "postgresql+psycopg://..."   # without it: hub.db in this directory

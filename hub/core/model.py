@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict
 
 from contract.ids import BulletinId, ClusterId, Sha256, SlotId
 from contract.journal import JournalRow
 from contract.model import LATE_LIMIT_S, Bulletin, Instant, Once, Percent, Priority, Stop, Weekly
 from contract.status import Reported, Telemetry
+from hub.core.windows import MAX_DOWNLOAD_WINDOWS, Window
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -44,6 +46,9 @@ class Cluster(Struct, frozen=True, kw_only=True):
         board: Name of the cabinet's wiring.
         volume_pct: Volume unless a slot names its own.
         groups: Its groups besides `all`.
+        download_windows: When it fetches sounds (none: at any time); None: as the commune's settings say.
+        monthly_mib: How much it fetches a month at most (0: any amount); None: as the commune's settings say.
+        maintenance: Somebody works at the cabinet: nothing timed plays.
     """
 
     name: ClusterId
@@ -52,6 +57,29 @@ class Cluster(Struct, frozen=True, kw_only=True):
     board: str = "cabinet-v1"
     volume_pct: int = 80
     groups: tuple[str, ...] = ()
+    download_windows: tuple[str, ...] | None = None
+    monthly_mib: int | None = None
+    maintenance: bool = False
+
+
+class ClusterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person changes of a cluster: only what is named. The body of PATCH.
+
+    Attributes:
+        download_windows: None goes back to the commune's settings.
+        monthly_mib: 0: any amount; None goes back to the commune's settings.
+    """
+
+    volume_pct: Percent | UnsetType = UNSET
+    download_windows: (
+        Annotated[tuple[Window, ...], Meta(max_length=MAX_DOWNLOAD_WINDOWS)] | UnsetType | None
+    ) = UNSET
+    monthly_mib: Annotated[int, Meta(ge=0, le=1000000)] | UnsetType | None = UNSET
+    maintenance: bool | UnsetType = UNSET
+
+    def named(self) -> dict[str, Any]:
+        """What is to be changed, by name."""
+        return {key: value for key, value in asdict(self).items() if value is not UNSET}
 
 
 class ClusterView(Struct, frozen=True, kw_only=True):
@@ -62,6 +90,7 @@ class ClusterView(Struct, frozen=True, kw_only=True):
         last_seen_at: Last sign of life; None when there never was one.
         alarms: Codes of what is wrong: its own faults, and what the hub finds (`hub.core.alarms`).
         clock_error_s: Its clock minus the hub's; None until it has said something this session.
+        maintenance: Whether the hub asks for it; `reported` tells whether the cluster knows.
         plan_version: The newest plan the hub has made for it; 0 when none.
         plan_version_reported: The plan it says is in force; 0 when none.
     """
@@ -80,6 +109,10 @@ class ClusterView(Struct, frozen=True, kw_only=True):
     alarms: tuple[str, ...] = ()
     clock_error_s: float | None = None
     telemetry: Telemetry | None = None
+    volume_pct: int = 80
+    download_windows: tuple[str, ...] | None = None
+    monthly_mib: int | None = None
+    maintenance: bool = False
 
 
 class BulletinRecord(Struct, frozen=True, kw_only=True):

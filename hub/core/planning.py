@@ -11,8 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.ids import ALL_GROUP, BulletinId, CommuneId
-from contract.model import Desired, Once, QuietHours, Slot, Stop, Weekly
+from contract.model import Desired, Fetching, Once, QuietHours, Slot, Stop, Weekly
 from hub.core.model import BulletinRecord, Cluster, SlotRecord
+from hub.core.windows import daily_windows
 
 KEPT_AFTER_END = timedelta(hours=24)
 STOP_KEPT = timedelta(days=1)
@@ -22,12 +23,17 @@ UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """All that plans are made of."""
+    """All that plans are made of.
+
+    Attributes:
+        fetching: What holds for clusters that have no rule of their own.
+    """
 
     commune: CommuneId
     quiet_hours: tuple[QuietHours, ...]
     slots: tuple[SlotRecord, ...]
     bulletins: Mapping[BulletinId, BulletinRecord]
+    fetching: Fetching = Fetching()
 
 
 def compile_plan(cluster: Cluster, facts: Facts, now: datetime) -> Desired:
@@ -52,6 +58,18 @@ def compile_plan(cluster: Cluster, facts: Facts, now: datetime) -> Desired:
         slots=tuple(_for_plan(record) for record in records),
         stops=_stops(records, now),
         quiet_hours=facts.quiet_hours,
+        fetching=_fetching(cluster, facts.fetching),
+        maintenance=cluster.maintenance,
+    )
+
+
+def _fetching(cluster: Cluster, usual: Fetching) -> Fetching:
+    own = cluster.download_windows
+    return Fetching(
+        windows=usual.windows if own is None else daily_windows(own),
+        monthly_mib=usual.monthly_mib
+        if cluster.monthly_mib is None
+        else cluster.monthly_mib or None,
     )
 
 

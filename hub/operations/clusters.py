@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from contract.ids import ALL_GROUP, ClusterId, is_name
@@ -17,7 +18,8 @@ from hub.broker_users import mosquitto_hash
 from hub.clock import HubClock
 from hub.core.alarms import alarms
 from hub.core.clock_error import is_clock_off
-from hub.core.model import Cluster, ClusterView
+from hub.core.model import Cluster, ClusterSettings, ClusterView
+from hub.core.windows import is_never
 from hub.issuer import Issuer
 from hub.live import Live, LiveView
 from hub.store import clusters as rows
@@ -77,6 +79,30 @@ class Clusters:
         self._users.ring()
         return secret
 
+    async def change(self, name: ClusterId, wanted: ClusterSettings, *, by: str) -> Cluster:
+        """Gives a cluster other settings; its plan follows."""
+        now = self._clock.now()
+        named = wanted.named()
+        for window in named.get("download_windows") or ():
+            if is_never(window):
+                raise refusals.bad_cluster_settings(window)
+
+        def work(connection: Connection) -> Cluster:
+            known = rows.get(connection, name)
+            if known is None:
+                raise refusals.unknown_clusters([name])
+            changed = replace(known, **named)
+            if changed != known:
+                rows.replace_settings(connection, changed)
+                self._issuer.issue(connection, now)
+                told = ", ".join(f"{key}={value}" for key, value in named.items())
+                people.note_audit(connection, now, by, "cluster.set", f"{name} {told}")
+            return changed
+
+        done = await self._store.write(work)
+        self._outbox.ring()
+        return done
+
     async def get(self, name: ClusterId) -> Cluster:
         """One cluster."""
         found = await self._store.read(lambda c: rows.get(c, name))
@@ -132,6 +158,10 @@ def _view(one: Cluster, live: LiveView, plan_version: int, now: datetime) -> Clu
         alarms=alarms(live.reported, clock_is_off=is_clock_off(live.clock, now)),
         clock_error_s=live.clock.error_s if live.clock else None,
         telemetry=live.telemetry,
+        volume_pct=one.volume_pct,
+        download_windows=one.download_windows,
+        monthly_mib=one.monthly_mib,
+        maintenance=one.maintenance,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy import insert as into
@@ -13,6 +15,8 @@ from contract.ids import ClusterId
 from hub.core.model import Cluster
 from hub.store.tables import cluster as clusters
 from hub.store.tables import cluster_group
+
+Windows = tuple[str, ...]
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -36,10 +40,26 @@ def insert(
             secret_sha256=credentials.secret_sha256,
             mosquitto_hash=credentials.mosquitto_hash,
             created_at=created_at,
+            **_settings(made),
         )
     )
     for group in sorted(set(made.groups)):
         connection.execute(into(cluster_group).values(cluster=made.name, name=group))
+
+
+def replace_settings(connection: Connection, changed: Cluster) -> None:
+    """Gives a cluster other settings."""
+    values = {"volume_pct": changed.volume_pct, **_settings(changed)}
+    connection.execute(update(clusters).where(clusters.c.name == changed.name).values(**values))
+
+
+def _settings(one: Cluster) -> dict[str, Any]:
+    windows = one.download_windows
+    return {
+        "download_windows_json": None if windows is None else msgspec.json.encode(windows).decode(),
+        "monthly_mib": one.monthly_mib,
+        "maintenance": one.maintenance,
+    }
 
 
 def replace_credentials(connection: Connection, name: ClusterId, credentials: Credentials) -> None:
@@ -85,6 +105,7 @@ def mosquitto_hashes(connection: Connection) -> dict[str, str]:
 
 
 def _cluster(row: RowMapping, groups: list[str]) -> Cluster:
+    windows = row["download_windows_json"]
     return Cluster(
         name=row["name"],
         title=row["title"],
@@ -92,4 +113,7 @@ def _cluster(row: RowMapping, groups: list[str]) -> Cluster:
         board=row["board"],
         volume_pct=row["volume_pct"],
         groups=tuple(groups),
+        download_windows=None if windows is None else msgspec.json.decode(windows, type=Windows),
+        monthly_mib=row["monthly_mib"],
+        maintenance=row["maintenance"],
     )

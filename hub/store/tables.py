@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -82,6 +83,9 @@ cluster = Table(
     Column("secret_sha256", String(64), nullable=False),
     Column("mosquitto_hash", String(255), nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("download_windows_json", Text),
+    Column("monthly_mib", Integer),
+    Column("maintenance", Boolean, nullable=False, server_default=false()),
 )
 
 cluster_group = Table(

@@ -7,16 +7,16 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 import msgspec
-from litestar import Router, get
+from litestar import Router, get, patch
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from contract.ids import ClusterId
 from hub.bell import Bell
-from hub.core.model import ClusterView, JournalRecord
+from hub.core.model import ClusterSettings, ClusterView, JournalRecord
 from hub.hub import Hub
-from hub.web.callers import signed_in
+from hub.web.callers import PersonRequest, signed_in
 
 PING_S = 15.0
 """A line at least this often tells a browser that the stream lives, and us that the browser does."""
@@ -28,6 +28,20 @@ GATHER_S = 0.2
 async def everything(hub: NamedDependency[Hub]) -> tuple[ClusterView, ...]:
     """All clusters as they are now."""
     return await hub.operations.clusters.views()
+
+
+@patch("/clusters/{cluster:str}")
+async def change(
+    cluster: FromPath[str],
+    data: JSONBody[ClusterSettings],
+    request: PersonRequest,
+    hub: NamedDependency[Hub],
+) -> ClusterView:
+    """Gives a cluster other settings: volume, when and how much it fetches, maintenance."""
+    name = ClusterId(cluster)
+    await hub.operations.clusters.change(name, data, by=request.user.name)
+    await hub.live.changed(name)
+    return await hub.operations.clusters.view(name)
 
 
 @get("/journal")
@@ -107,7 +121,7 @@ def router() -> Router:
     """The routes of this topic."""
     return Router(
         "/api",
-        route_handlers=[everything, journal, events],
+        route_handlers=[everything, change, journal, events],
         guards=[signed_in],
         tags=["clusters"],
     )

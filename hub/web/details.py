@@ -36,7 +36,18 @@ def details(view: ClusterView, say: Say) -> tuple[str, ...]:
         found.append(f"{say('Clock:')} {say(TRUST[view.reported.clock_trust])}{_error(view, say)}")
     if view.telemetry is not None:
         found += _figures(view.telemetry, say)
+    found += _rules(view, say)
     return tuple(found)
+
+
+def _rules(view: ClusterView, say: Say) -> Iterator[str]:
+    """Rules for fetching that are this cluster's own."""
+    if view.download_windows is not None:
+        windows = ", ".join(view.download_windows) or say("at any time")
+        yield f"{say('Fetches sounds:')} {windows}"
+    if view.monthly_mib is not None:
+        limit = f"{view.monthly_mib} MB" if view.monthly_mib else say("any amount")
+        yield f"{say('4G for sounds a month at most:')} {limit}"
 
 
 def _error(view: ClusterView, say: Say) -> str:

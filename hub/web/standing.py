@@ -89,11 +89,19 @@ def _remarks(view: ClusterView, say: Say) -> list[Remark]:
             Remark(Tone.CALM, f"{say('last contact:')} {instant_words(view.last_seen_at)}")
         )
     found += [*_plan_remarks(view, say)]
-    if view.reported is not None and view.reported.maintenance:
-        advice = say("No slot plays; emergencies do. Switch it off when the work is done.")
-        found.append(Remark(Tone.WARN, say("maintenance"), advice))
+    found += _maintenance(view, say)
     found += [_alarm(code, view, say) for code in view.alarms]
     return found
+
+
+def _maintenance(view: ClusterView, say: Say) -> list[Remark]:
+    if view.reported is not None and view.reported.maintenance:
+        advice = say("No slot plays; emergencies do. Switch it off when the work is done.")
+        return [Remark(Tone.WARN, say("maintenance"), advice)]
+    if view.maintenance:
+        advice = say("Until it has, it plays its slots as planned.")
+        return [Remark(Tone.WARN, say("the cluster has not heard of its maintenance yet"), advice)]
+    return []
 
 
 def _plan_remarks(view: ClusterView, say: Say) -> list[Remark]:

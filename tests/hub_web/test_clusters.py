@@ -92,3 +92,25 @@ async def test_a_browser_that_stalls_costs_one_look_up(
     assert [view.name for view in _views(await anext(events))] == ["bl-01"]
     assert looked == [(), (frozenset({BL_01}),)]
     await events.aclose()
+
+
+async def test_settings_of_a_cluster(local: httpx.AsyncClient, hub: Hub, secret: str) -> None:
+    assert secret
+    body = {"maintenance": True, "monthly_mib": 500, "download_windows": ["22:00-05:00"]}
+    answer = await local.patch("/api/clusters/bl-01", json=body)
+    assert answer.status_code == 200, answer.text
+    view = answer.json()
+    assert (view["maintenance"], view["plan_version"]) == (True, 2)
+    page = (await local.get("/part/clusters")).text
+    assert "Kết thúc bảo trì" in page
+    assert "cụm loa chưa nhận lệnh bảo trì" in page
+    assert (await local.patch("/api/clusters/bl-09", json=body)).status_code == 404
+    for wrong in (
+        {"volume_pct": 140},
+        {"download_windows": ["9pm"]},
+        {"volume": 3},
+        {"download_windows": ["22:00-22:00"]},
+    ):
+        assert (await local.patch("/api/clusters/bl-01", json=wrong)).status_code == 400
+    (noted,) = [one for one in await hub.operations.journal.audit() if one.what == "cluster.set"]
+    assert noted.who == "local"
