@@ -98,13 +98,20 @@ def touches_quiet(
     at: datetime, duration_s: float, quiet_hours: Sequence[QuietHours], zone: str
 ) -> bool:
     """Whether a sound from `at` for `duration_s` reaches into quiet hours anywhere."""
+    return quiet_from(at, duration_s, quiet_hours, zone) is not None
+
+
+def quiet_from(
+    at: datetime, duration_s: float, quiet_hours: Sequence[QuietHours], zone: str
+) -> datetime | None:
+    """The first instant of a sound from `at` for `duration_s` that lies in quiet hours; None: it has none."""
     if is_quiet(at, quiet_hours, zone):
-        return True
+        return at
     local = at.astimezone(ZoneInfo(zone))
     end = local + timedelta(seconds=duration_s)
-    return any(
-        local < opening < end
+    openings = (
+        datetime.combine(day, parse_time(window.start), tzinfo=local.tzinfo)
         for window in quiet_hours
         for day in (local.date(), end.date())
-        for opening in (datetime.combine(day, parse_time(window.start), tzinfo=local.tzinfo),)
     )
+    return min((opening for opening in openings if local < opening < end), default=None)

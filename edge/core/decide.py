@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
 from contract.journal import Outcome, Reason
 from contract.model import Desired
-from contract.policy import planned_starts
 from edge.core.emergency import expired, first_of
-from edge.core.preempt import Alarm, alarm, overridden_until
-from edge.core.programme import Placing, Programme, first_owed_at, lay_out
-from edge.core.state import Aired, Closing, Cue, Decision, Limits, Occurrence, OpenItem, Snapshot
+from edge.core.on_air import close_open, open_occurrence, quiet_begins_at, without_open
+from edge.core.preempt import Alarm, alarm
+from edge.core.programme import Placing, Programme, first_owed_at, last_chance_at, lay_out
+from edge.core.rest import held_back_by, rests_until, settles_at
+from edge.core.state import Closing, Cue, Decision, Limits, Occurrence, Snapshot
 
 LOOK_AGAIN = timedelta(hours=1)
-MOMENT = timedelta(milliseconds=1)
+JUST_AFTER = timedelta(milliseconds=1)
 IN_STEP = timedelta(milliseconds=100)
 """A cue that lies this near to its place on the time line is left alone."""
 
@@ -25,21 +24,21 @@ def decide(snapshot: Snapshot, limits: Limits) -> Decision:
 
     With an untrusted clock nothing timed is begun and nothing is called missed; what already sounds goes on.
     """
-    close_open = _close_open(snapshot, limits)
-    if close_open is not None:
-        snapshot = _without_open(snapshot, close_open)
+    closing = close_open(snapshot, limits)
+    if closing is not None:
+        snapshot = without_open(snapshot, closing)
     trusted = snapshot.trust.is_trusted
     programme = lay_out(snapshot, limits) if trusted else _nothing()
     closings = _closings(programme, snapshot, limits)
     alarm = _alarm(snapshot, limits)
-    rests = alarm is None and rests_until(snapshot, limits) is not None
+    rests = alarm is None and held_back_by(snapshot, limits) is not None
     cues = () if rests else alarm.cues if alarm else _cues(programme, snapshot, limits)
     is_on = alarm is not None or _amplifier_on(cues, programme, snapshot, limits)
     return Decision(
         cues=cues,
         amplifier_on=is_on and not rests,
         closings=closings,
-        close_open=close_open,
+        close_open=closing,
         wake_at=_wake_at(cues, programme, snapshot, limits, alarm),
         watermark=_watermark(programme, snapshot, limits, closings),
         waiting_for=tuple(one.bulletin.sha256 for one in programme.missing),
@@ -56,95 +55,8 @@ def _alarm(snapshot: Snapshot, limits: Limits) -> Alarm | None:
     return alarm(emergency, snapshot, limits, snapshot.now + _warm_up_left(snapshot, limits))
 
 
-def _without_open(snapshot: Snapshot, closing: Closing) -> Snapshot:
-    """As it will be once the item on air is closed: it has its row, and is not to get another."""
-    item = snapshot.open
-    if item is None:
-        return snapshot
-    ended_at = max(item.begun_at, closing.ended_at or snapshot.now)
-    aired = Aired(begun_at=item.begun_at, ended_at=ended_at)
-    return replace(snapshot, open=None, closed={**snapshot.closed, item.key: aired})
-
-
-def rests_until(snapshot: Snapshot, limits: Limits) -> datetime | None:
-    """Until when nothing sounds because the relay's guard has acted; None: nothing keeps it silent."""
-    if snapshot.guard_tripped_at is None:
-        return None
-    until = snapshot.guard_tripped_at + timedelta(seconds=limits.guard_rest_s)
-    return until if snapshot.now < until else None
-
-
 def _nothing() -> Programme:
     return Programme(placings=(), refusals=(), missing=())
-
-
-# The item on air
-
-
-def _close_open(snapshot: Snapshot, limits: Limits) -> Closing | None:
-    item = snapshot.open
-    if item is None:
-        return None
-    reason = _why_over(item, snapshot, limits)
-    if reason is None:
-        return None
-    sounding = any(cue.key == item.key for cue in snapshot.cued)
-    ended_at = min(snapshot.now, item.ends_at) if sounding else item.heard_until
-    return Closing(occurrence=None, outcome=Outcome.PARTIAL, reason=reason, ended_at=ended_at)
-
-
-def _why_over(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | None:
-    if snapshot.plan is not None and (reason := _taken_off(item, snapshot.plan)):
-        return reason
-    if rests_until(snapshot, limits) is not None:
-        return Reason.INTERRUPTED
-    if snapshot.failures.get(item.key, 0) >= limits.player_failures:
-        return Reason.PLAYER_FAILED
-    if any(cue.key == item.key for cue in snapshot.cued):
-        grace = timedelta(seconds=limits.heard_out_grace_s)
-        return Reason.PLAYER_FAILED if snapshot.now >= item.ends_at + grace else None
-    if not snapshot.trust.is_trusted:
-        return None
-    last_join_at = item.heard_until + timedelta(seconds=_late_limit_s(snapshot.plan, item))
-    is_over = snapshot.now >= item.ends_at or snapshot.now > last_join_at
-    return why_gone(item, snapshot) if is_over else None
-
-
-def why_gone(item: OpenItem, snapshot: Snapshot) -> Reason:
-    """Why the item on air does not sound, when the player has not failed on it."""
-    until = overridden_until(snapshot)
-    return (
-        Reason.INTERRUPTED if until is not None and until >= item.heard_until else Reason.AGENT_DOWN
-    )
-
-
-def _taken_off(item: OpenItem, plan: Desired) -> Reason | None:
-    if any((stop.slot, stop.planned_at) == item.key for stop in plan.stops):
-        return Reason.STOPPED
-    return Reason.CANCELLED if open_occurrence(plan, item) is None else None
-
-
-def open_occurrence(plan: Desired, item: OpenItem) -> Occurrence | None:
-    """The item on air as the plan has it, or None when the plan has it no more."""
-    for slot in plan.slots:
-        if slot.id != item.slot:
-            continue
-        owed = replace(slot, owed_from=item.planned_at)
-        end = item.planned_at + timedelta(milliseconds=1)
-        bulletin = next((b for b in plan.bulletins if b.id == slot.bulletin), None)
-        is_same = bulletin is not None and bulletin.sha256 == item.sha256
-        if (
-            bulletin is not None
-            and is_same
-            and any(planned_starts(owed, item.planned_at, end, plan.zone))
-        ):
-            return Occurrence(slot=slot, bulletin=bulletin, planned_at=item.planned_at)
-    return None
-
-
-def _late_limit_s(plan: Desired | None, item: OpenItem) -> int:
-    occurrence = open_occurrence(plan, item) if plan else None
-    return occurrence.slot.late_limit_s if occurrence else 0
 
 
 # Items that will not sound
@@ -155,6 +67,7 @@ def _closings(programme: Programme, snapshot: Snapshot, limits: Limits) -> tuple
         Closing(occurrence=one.occurrence, outcome=Outcome.NOT_AIRED, reason=one.reason)
         for one in programme.refusals
         if one.occurrence.planned_at <= snapshot.now
+        and settles_at(one.occurrence.planned_at, snapshot, limits) is None
     ]
     failed = [
         Closing(occurrence=one.occurrence, outcome=Outcome.NOT_AIRED, reason=Reason.PLAYER_FAILED)
@@ -284,19 +197,24 @@ def _wake_at(
 ) -> datetime:
     now = snapshot.now
     moments = [now + LOOK_AGAIN]
-    moments += [one.until + MOMENT for one in snapshot.emergencies]
+    moments += [one.until + JUST_AFTER for one in snapshot.emergencies]
     if alarm is not None and alarm.wake_at is not None:
         moments.append(alarm.wake_at)
     for placing in programme.placings:
         prepare_at = placing.begins_at - timedelta(seconds=limits.prepare_s + limits.warm_up_s)
         moments += [prepare_at, _switch_on_at(placing.begins_at, limits), placing.begins_at]
+        moments.append(placing.last_chance_at + JUST_AFTER)
     for cue in cues:
         moments += [
             _switch_on_at(cue.start_at, limits),
             cue.ends_at + timedelta(seconds=limits.heard_out_grace_s),
         ]
-    moments += [one.occurrence.planned_at for one in programme.refusals]
-    moments += [min(one.last_start_at, one.planned_at + one.duration) for one in programme.missing]
+    for refusal in programme.refusals:
+        planned_at = refusal.occurrence.planned_at
+        moments += [planned_at, settles_at(planned_at, snapshot, limits) or planned_at]
+    moments += [last_chance_at(one, one.planned_at) + JUST_AFTER for one in programme.missing]
+    if (quiet_at := quiet_begins_at(snapshot)) is not None:
+        moments.append(quiet_at)
     if snapshot.sound_ended_at is not None:
         moments.append(snapshot.sound_ended_at + timedelta(seconds=limits.hold_s))
     if (until := rests_until(snapshot, limits)) is not None:
@@ -306,16 +224,17 @@ def _wake_at(
 
 def _watermark(
     programme: Programme, snapshot: Snapshot, limits: Limits, closings: tuple[Closing, ...]
-) -> datetime:
+) -> datetime | None:
     """No planned start before this is without its row once `closings` are written."""
     if not snapshot.trust.is_trusted or snapshot.plan is None:
-        return snapshot.watermark or snapshot.now
+        return snapshot.watermark
     settled = {closing.occurrence.key for closing in closings if closing.occurrence}
-    unsettled = [
-        one.planned_at
-        for one in (*(p.occurrence for p in programme.placings), *programme.missing)
-        if one.key not in settled
-    ]
+    pending = (
+        *(one.occurrence for one in programme.placings),
+        *(one.occurrence for one in programme.refusals),
+        *programme.missing,
+    )
+    unsettled = [one.planned_at for one in pending if one.key not in settled]
     if snapshot.open is not None:
         unsettled.append(snapshot.open.planned_at)
     return max(min([snapshot.now, *unsettled]), first_owed_at(snapshot, limits))

@@ -62,6 +62,7 @@ def row_of_open(item: OpenItem, outcome: Outcome, reason: Reason, ended_at: date
         link_up=item.link_up,
         plan_version=item.plan_version,
         level_db=item.level_db,
+        clock_step_s=item.clock_step_s,
         interruptions=item.interruptions,
     )
 
@@ -105,6 +106,7 @@ def shifted(item: OpenItem, step: timedelta) -> OpenItem:
         begun_at=item.begun_at + step,
         started_at=item.started_at + step,
         heard_until=item.heard_until + step,
+        clock_step_s=item.clock_step_s + step.total_seconds(),
         interruptions=tuple(
             replace(gap, from_at=gap.from_at + step, to_at=gap.to_at + step)
             for gap in item.interruptions

@@ -55,6 +55,7 @@ class OpenItem(Struct, frozen=True, kw_only=True):
         started_at: When it was first heard.
         bulletin_at_ms: Position in the bulletin at `started_at`.
         heard_until: Last instant at which it is known to have sounded.
+        clock_step_s: How far the wall clock was set while it was on air.
     """
 
     slot: SlotId
@@ -72,6 +73,7 @@ class OpenItem(Struct, frozen=True, kw_only=True):
     link_up: bool
     plan_version: int
     level_db: float | None = None
+    clock_step_s: float = 0.0
     interruptions: tuple[Interruption, ...] = ()
 
     @property
@@ -126,14 +128,15 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     Attributes:
         held: Sounds on the card that were verified.
         closed: Items with a journal row; None: they never sounded.
-        watermark: Planned starts before this have their row.
+        watermark: Planned starts before this have their row; None: none was ever owed.
         cued: What the player holds ready or plays.
         failures: How often the player has failed on an item.
         amplifier_on_at: When the amplifier was switched on; None: it is off.
         sound_ended_at: When the player was last heard out.
         guard_tripped_at: When the relay's guard last switched the amplifier off.
         booted_at: Start of the agent.
-        trusted_since: Since when wall time is trusted.
+        trusted_since: Since when wall time is trusted and has not been set.
+        clock_set_at: When wall time was last set since the start of the agent.
         plan_accepted_at: When the plan in force came.
         emergencies: Those taken and not over, in the order in which they were taken.
         turn: Where the emergency on air stands.
@@ -155,6 +158,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     guard_tripped_at: datetime | None = None
     booted_at: datetime | None = None
     trusted_since: datetime | None = None
+    clock_set_at: datetime | None = None
     plan_accepted_at: datetime | None = None
     emergencies: tuple[Emergency, ...] = ()
     turn: Turn | None = None
@@ -174,7 +178,12 @@ class Limits(Struct, frozen=True, kw_only=True):
         join_s: Time that the player gets to join a running item.
         heard_out_grace_s: An item not heard out so long after its end is closed as partial.
         guard_rest_s: Nothing sounds for so long after the relay's guard has acted.
-        lookback_days: Missed items older than this get no row.
+        quiet_grace_s: What is on air as quiet hours begin is not cut when no more than this is left of it.
+        synchronised_settle_s: What a set clock has jumped over is called missed so long after, when the network vouches
+            for it: it may be set back at once.
+        settle_s: The same when only the cabinet's own clock vouches for the time.
+        boot_settle_s: And after a start of the agent, which may have followed a wrong clock.
+        lookback_days: Missed items older than this get no row: a month without power, and some days.
     """
 
     warm_up_s: float = AMPLIFIER_WARM_UP_S
@@ -186,7 +195,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     heard_out_grace_s: float = 5.0
     guard_rest_s: float = 600.0
     horizon_s: float = 26 * 3600.0
-    lookback_days: int = 8
+    quiet_grace_s: float = 5.0
+    synchronised_settle_s: float = 30.0
+    settle_s: float = 600.0
+    boot_settle_s: float = 120.0
+    lookback_days: int = 35
     player_failures: int = 3
 
 
@@ -206,7 +219,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         cues: What the player should hold or play, in order; at most two.
         closings: Items to journal as not aired.
         close_open: How the item on air ends now, if it does.
-        watermark: Planned starts before this need no more thought.
+        watermark: Planned starts before this need no more thought; None: none was ever owed.
         waiting_for: Sounds that are due and not held.
         turn: Where the emergency on air stands.
         expired: Emergencies to forget: they were never begun and may not begin any more.
@@ -217,7 +230,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     closings: tuple[Closing, ...]
     close_open: Closing | None
     wake_at: datetime
-    watermark: datetime
+    watermark: datetime | None
     waiting_for: tuple[Sha256, ...] = ()
     turn: Turn | None = None
     expired: tuple[Emergency, ...] = ()

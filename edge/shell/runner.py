@@ -11,8 +11,9 @@ from msgspec import Struct
 from contract.fault import FaultCode
 from contract.journal import EventKind
 from contract.ports import Clock
-from edge.core.decide import decide, rests_until
+from edge.core.decide import decide
 from edge.core.reconcile import reconcile
+from edge.core.rest import rests_until
 from edge.core.rows import closed_items, row_of_closing
 from edge.core.state import Decision, Limits, Snapshot
 from edge.shell.airing import Airing
@@ -59,6 +60,7 @@ class Runner:
         self._p = parts
         self._booted_at: datetime | None = None
         self._trusted_since: datetime | None = None
+        self._clock_set_at: datetime | None = None
         self._was_trusted = False
         self._wall_over_mono_ns = 0
         self._watermark: datetime | None = None
@@ -139,6 +141,7 @@ class Runner:
             guard_tripped_at=p.airing.guard_tripped_at,
             booted_at=self._booted_at,
             trusted_since=self._trusted_since,
+            clock_set_at=self._clock_set_at,
             plan_accepted_at=p.plans.accepted_at,
         )
 
@@ -161,10 +164,15 @@ class Runner:
         self._move_watermark(decision)
 
     def _move_watermark(self, decision: Decision) -> None:
-        last = self._watermark
-        if last is None or decision.closings or decision.watermark - last >= SAVE_WATERMARK:
-            self._p.ledger.set_watermark(decision.watermark)
-            self._watermark = decision.watermark
+        last, now_at = self._watermark, decision.watermark
+        if now_at is not None and (
+            last is None
+            or decision.closings
+            or now_at < last  # the clock was set back
+            or now_at - last >= SAVE_WATERMARK
+        ):
+            self._p.ledger.set_watermark(now_at)
+            self._watermark = now_at
             if self._was_trusted:
                 self._p.ledger.prune(self._p.clock.now())
         if self._was_trusted:
@@ -213,9 +221,19 @@ class Runner:
         if abs(step) < STEP:
             return
         self._p.airing.shift(step)
+        self._shift(step)
         self._recall_closed()
         self._p.diary.event(EventKind.CLOCK_STEPPED, detail=f"{step.total_seconds():+.1f} s")
         log.warning("the clock stepped by %+.1f s", step.total_seconds())
+
+    def _shift(self, step: timedelta) -> None:
+        """What is known of the time before the step, by the new time."""
+        plans = self._p.plans
+        now = self._p.clock.now()
+        self._clock_set_at = now
+        self._trusted_since = now if self._was_trusted else None
+        self._booted_at = self._booted_at + step if self._booted_at else None
+        plans.accepted_at = plans.accepted_at + step if plans.accepted_at else None
 
     def _watch_trust(self) -> None:
         trust = self._p.clock.trust()
