@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from secrets import token_hex
@@ -13,7 +14,9 @@ from typing import Any
 
 from contract.ports import Clock
 from contract.status import Reported
+from edge.core.heart import LINK, LOOP, PLAYER
 from edge.core.state import Limits
+from edge.core.status_line import status_line
 from edge.shell.assembly import Opened, assemble
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
@@ -21,10 +24,12 @@ from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
+from edge.shell.service_manager import ServiceManager
 from edge.shell.sound_cache import SoundCache
 from edge.shell.start_check import StartCheck
 from edge.shell.status_file import StatusFile
 from edge.shell.telemetry import Telemetrist
+from edge.shell.watchdog import Watchdog
 from hardware.board import Board
 from hardware.devices import Devices, open_devices
 from hardware.machine import Machine
@@ -37,10 +42,15 @@ async def serve(config: EdgeConfig, board: Board, state: Path, simulated: Path |
     Raises:
         OSError: A device or the card cannot be used.
     """
-    inbox = Inbox()
+    inbox, watchdog = Inbox(), Watchdog(ServiceManager.of_this_process())
     async with (
-        open_devices(board, simulated=simulated, on_event=inbox.put) as devices,
-        _jobs(config, board, state, devices, inbox) as jobs,
+        open_devices(
+            board,
+            simulated=simulated,
+            on_event=inbox.put,
+            on_player_progress=partial(watchdog.sign, PLAYER),
+        ) as devices,
+        _jobs(config, board, state, devices, inbox, watchdog) as jobs,
         _until_signal() as stop,
         asyncio.TaskGroup() as tasks,
     ):
@@ -48,6 +58,7 @@ async def serve(config: EdgeConfig, board: Board, state: Path, simulated: Path |
         try:
             await stop.wait()
         finally:  # the sound ends now, whatever the others still wait for
+            watchdog.stopping()
             with suppress(RelayError):
                 devices.amplifier.turn_off()
             for task in running:
@@ -65,13 +76,18 @@ async def _until_signal() -> AsyncIterator[asyncio.Event]:
 
 @asynccontextmanager
 async def _jobs(
-    config: EdgeConfig, board: Board, state: Path, devices: Devices, inbox: Inbox
+    config: EdgeConfig,
+    board: Board,
+    state: Path,
+    devices: Devices,
+    inbox: Inbox,
+    watchdog: Watchdog,
 ) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
     """Builds every part of the agent around its devices; each job runs for ever."""
     boot, clock = token_hex(4), devices.clock
     ledger = Ledger(state / "ledger.db")
     cache = SoundCache(state / "sounds", state / "cache.db")
-    link = HubLink(config, boot=boot, on_event=inbox.put)
+    link = HubLink(config, boot=boot, on_event=inbox.put, on_progress=partial(watchdog.sign, LINK))
     status_file = StatusFile(state / "run" / "status.json")
     fetcher = _fetcher(config, clock, state, cache, inbox)
     assembly = assemble(
@@ -89,8 +105,11 @@ async def _jobs(
             fetcher=fetcher,
             status_file=status_file,
             blank=_blank(clock, boot, board, ledger),
+            on_turn=partial(watchdog.sign, LOOP),
         )
     )
+    reporter = assembly.reporter
+    watchdog.status = lambda: status_line(reporter.current, link_up=link.is_up)
     start_check = StartCheck(cache=cache, wanted=lambda: fetcher.wanted, on_event=inbox.put)
     telemetrist = Telemetrist(clock=clock, machine=Machine(state), ledger=ledger, link=link)
     try:
@@ -102,6 +121,7 @@ async def _jobs(
             "outbox": assembly.outbox.run(),
             "reporter": assembly.reporter.run(),
             "telemetry": telemetrist.run(),
+            "watchdog": watchdog.run(),
         }
     finally:
         status_file.remove()

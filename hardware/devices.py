@@ -13,6 +13,7 @@ from contract.ports import Clock
 from hardware.board import Board
 from hardware.clock import SystemClock
 from hardware.events import HardwareEvent
+from hardware.gpio_chip import find_header_chip
 from hardware.pin_error import PinError
 from hardware.player import Player, PlayerEvent
 from hardware.player_vlc import VlcPlayer
@@ -32,7 +33,11 @@ class Devices(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def open_devices(
-    board: Board, *, simulated: Path | None, on_event: Callable[[HardwareEvent | PlayerEvent], None]
+    board: Board,
+    *,
+    simulated: Path | None,
+    on_event: Callable[[HardwareEvent | PlayerEvent], None],
+    on_player_progress: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Devices]:
     """Opens a cabinet's devices; the relay is off before anything else happens, and on every way out.
 
@@ -40,6 +45,7 @@ async def open_devices(
         board: How it is wired.
         simulated: Folder of a simulated cabinet, or None for the Pi's own pins.
         on_event: Is told, in the event loop, what happens by itself.
+        on_player_progress: Is told while the player is looked after.
 
     Raises:
         PinError: A pin cannot be driven or read.
@@ -53,7 +59,9 @@ async def open_devices(
         )
         refresh()
         output = f"horn:{simulated / SOCKET_NAME}" if simulated else _sound_card(board)
-        player = await stack.enter_async_context(VlcPlayer(output, on_event=on_event, clock=clock))
+        player = await stack.enter_async_context(
+            VlcPlayer(output, on_event=on_event, clock=clock, on_progress=on_player_progress)
+        )
         yield Devices(clock=clock, amplifier=amplifier, surge=surge, player=player)
 
 
@@ -63,9 +71,12 @@ def _sound_card(board: Board) -> str:
 
 def _pins_of_the_pi() -> Any:  # noqa: ANN401 - gpiozero has no types
     try:
-        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - there is no gpiochip on a bench
+        import lgpio  # noqa: PLC0415 - there is no gpiochip on a bench
+        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - as above
 
-        return LGPIOFactory()
+        return LGPIOFactory(chip=find_header_chip(lgpio))
+    except PinError:
+        raise
     except Exception as error:  # gpiozero and lgpio raise many kinds
         raise PinError(f"GPIO: {error}") from error
 

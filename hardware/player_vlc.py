@@ -48,11 +48,18 @@ class VlcPlayer:
         output: Where the sound goes: `alsa`, `alsa:DEVICE` or `horn:SOCKET`.
         on_event: Is told every event, in the event loop.
         clock: For noticing that a sound is stuck.
+        on_progress: Is told whenever the keeper looks at the worker: at least every `STALL_S` while there is one.
     """
 
     def __init__(
-        self, output: str, *, on_event: Callable[[PlayerEvent], None], clock: Clock
+        self,
+        output: str,
+        *,
+        on_event: Callable[[PlayerEvent], None],
+        clock: Clock,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_progress = on_progress
         self._output = output
         self._on_event = on_event
         self._clock = clock
@@ -137,6 +144,7 @@ class VlcPlayer:
     async def _keep(self) -> None:
         """Keeps a worker for ever."""
         while True:
+            self._on_progress()
             why = await self._live_once()
             self._waiting.clear()
             for item in list(self._held):
@@ -168,6 +176,7 @@ class VlcPlayer:
     async def _listen(self, process: asyncio.subprocess.Process) -> str:
         assert process.stdout is not None  # noqa: S101 - asked for above
         while True:
+            self._on_progress()
             try:
                 # Not `wait_for`: in Python 3.11 it can forget that the task is to end.
                 async with asyncio.timeout(STALL_S):

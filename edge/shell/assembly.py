@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -44,6 +45,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     fetcher: Fetcher
     status_file: StatusFile
     blank: Reported
+    on_turn: Callable[[], None] = lambda: None
 
 
 class Assembly(Struct, frozen=True, kw_only=True):
@@ -109,6 +111,7 @@ def assemble(opened: Opened) -> Assembly:
         taker=taker,
         diary=diary,
         faults=faults,
+        on_turn=o.on_turn,
     )
     return Assembly(
         runner=Runner(parts),

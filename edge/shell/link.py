@@ -70,6 +70,7 @@ class HubLink:
         boot: Names this run; pairs birth and death.
         on_event: Is told what comes, and when the link comes and goes.
         pace: Its times.
+        on_progress: Is told with every try and every beat: the link's keeper lives, whether the link is up or not.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class HubLink:
         boot: str,
         on_event: Callable[[LinkEvent], None],
         pace: Pace = Pace(),  # noqa: B008 - frozen
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._pace = pace
+        self._on_progress = on_progress
         self._config = config
         self._boot = boot
         self._on_event = on_event
@@ -106,6 +109,7 @@ class HubLink:
         down_since_s = loop.time()
         while True:
             began_s, was_up = loop.time(), False
+            self._on_progress()
             try:
                 await self._live_once()
             except (aiomqtt.MqttError, OSError, ValueError) as error:
@@ -226,6 +230,7 @@ class HubLink:
         """Beats for ever; raises when the far end is not there any more."""
         while True:
             await asyncio.sleep(self._pace.beat_s)
+            self._on_progress()
             self._beats += 1
             beat = encode(Beat(b=self._boot, n=self._beats))
             answers = self._answers

@@ -68,6 +68,11 @@ class Reporter:
         self.arrester_ok = blank.arrester_ok
         self.surge_count = blank.surge_count
 
+    @property
+    def current(self) -> Reported:
+        """The last report."""
+        return self._current
+
     def report(
         self,
         plan: Desired | None,

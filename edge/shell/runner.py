@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -37,7 +38,11 @@ SAVE_WATERMARK = timedelta(hours=1)
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What the loop works with."""
+    """What the loop works with.
+
+    Attributes:
+        on_turn: Is told after each turn and while waiting: the loop makes progress.
+    """
 
     clock: Clock
     limits: Limits
@@ -51,6 +56,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     taker: Taker
     diary: Diary
     faults: FaultBoard
+    on_turn: Callable[[], None] = lambda: None
 
 
 class Runner:
@@ -70,6 +76,7 @@ class Runner:
         self._start()
         while True:
             decision = await self._turn()
+            self._p.on_turn()
             await self._wait(self._wake_at(decision))
 
     def _wake_at(self, decision: Decision) -> datetime:
@@ -201,6 +208,7 @@ class Runner:
                 async with asyncio.timeout(min(left_s, TICK_S)):
                     event = await self._p.inbox.get()
             except TimeoutError:
+                self._p.on_turn()
                 continue
             self._follow_clock()  # what the player says is put on the time line as it is now
             self._p.taker.take(event)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -38,8 +41,12 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def process(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", *command)
+async def process(
+    *command: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *command, env={**os.environ, **(environment or {})}
+    )
     try:
         yield child
     finally:
@@ -112,6 +119,43 @@ async def test_an_orderly_stop_while_on_air_switches_the_amplifier_off_and_says_
     assert isinstance(message.payload, bytes)
     assert not decode(message.payload, Availability).online
     assert broker is not None
+
+
+@pytest.mark.sound
+async def test_a_hanging_agent_is_found_by_the_watchdog_and_its_relay_goes_off(
+    cabinet: Path, state: Path, config_file: Path, tmp_path: Path, eventually: Any
+) -> None:
+    """systemd's part is played here: it hears nothing, kills, and runs the stop command of the unit."""
+    said: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+
+        def listen() -> list[str]:
+            with suppress(BlockingIOError):
+                while True:
+                    said.append(systemd.recv(4096).decode())
+            return said
+
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        words = ["--config", str(config_file), "--state", str(state), "--simulated", str(cabinet)]
+        async with process("edge.app", "run", *words, environment=environment) as agent:
+            await eventually(lambda: amplifier_levels(cabinet)[-1:] == [1])
+            await eventually(lambda: listen().count("WATCHDOG=1") >= 3)
+            assert said[0] == "READY=1"
+            await eventually(lambda: any("đang phát: tin" in one for one in listen()))
+            agent.send_signal(signal.SIGSTOP)
+            heard = len(listen())
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):  # two and a half times the watchdog's time
+                    await eventually(lambda: len(listen()) > heard + 1)
+            agent.kill()
+            await agent.wait()
+    assert amplifier_levels(cabinet)[-1] == 1, "a released output stays driven"
+    relays_off = ["--config", str(config_file), "--simulated", str(cabinet)]
+    async with process("hardware.relays_off", *relays_off) as stop_command:
+        assert await stop_command.wait() == 0
+    await eventually(lambda: amplifier_levels(cabinet)[-1] == 0)
 
 
 async def test_without_its_cabinet_the_agent_ends_with_one_clear_failure(

@@ -59,6 +59,6 @@ async def test_a_machine_without_pins_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # lgpio leaves a pipe where it is loaded
-    with pytest.raises(PinError, match="GPIO: unable to locate Pi revision"):
+    with pytest.raises(PinError, match="GPIO: no chip of a Pi's header; there is: none"):
         async with open_devices(CABINET, simulated=None, on_event=ignore):
             pass

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+
+from hardware.board import ARRESTER, BOARDS, CABINET, RelayPin
+from hardware.relays_off import boards_of, safe_pins
 
 NO_PINS = not Path("/dev/gpiochip0").exists()
 
@@ -38,4 +42,31 @@ async def test_a_folder_without_a_cabinet_is_one_line(tmp_path: Path) -> None:
 async def test_a_machine_without_pins_is_one_line(tmp_path: Path) -> None:
     code, lines = await run(tmp_path, "--board", "cabinet-v1")
     assert code == 1
-    assert lines == ["relays_off: GPIO: 'can not open gpiochip'"]
+    assert lines == ["relays_off: GPIO: no chip of a Pi's header; there is: none"]
+
+
+def test_the_configuration_names_the_board(tmp_path: Path) -> None:
+    config = tmp_path / "edge.toml"
+    config.write_text('commune = "binh-lu"\nboard = "fm-bridge"\n')
+    assert [board.name for board in boards_of(config)] == ["fm-bridge"]
+
+
+@pytest.mark.parametrize("text", [None, "board = ", "x = 1", 'board = "nobody-knows"'])
+def test_a_configuration_that_cannot_be_used_leaves_no_relay_on(
+    tmp_path: Path, text: str | None
+) -> None:
+    config = tmp_path / "edge.toml"
+    if text is not None:
+        config.write_text(text)
+    assert boards_of(config) == [*BOARDS.values()]
+    assert {pin.gpio for pin in safe_pins(boards_of(config)).values()} >= {CABINET.amplifier.gpio}
+
+
+def test_a_pin_that_another_board_reads_or_wires_the_other_way_is_left_alone() -> None:
+    reads_it = replace(CABINET, arrester=replace(ARRESTER, gpio=CABINET.amplifier.gpio))
+    inverted = replace(
+        CABINET, amplifier=RelayPin(name="amp", gpio=CABINET.amplifier.gpio, active_high=False)
+    )
+    assert safe_pins([CABINET, reads_it]) == {}
+    assert safe_pins([CABINET, inverted]) == {}
+    assert safe_pins([inverted]) == {22: inverted.amplifier}
