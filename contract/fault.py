@@ -25,3 +25,5 @@ class FaultCode(StrEnum):
     TOO_HOT = "too_hot"
     LEDGER_REPLACED = "ledger_replaced"
     DATA_BUDGET_SPENT = "data_budget_spent"
+    COMMANDS_REFUSED = "commands_refused"
+    """Somebody sends commands that do not hold: not signed, old, or too many."""

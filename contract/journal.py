@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SILENT = "silent"
     AMPLIFIER_SILENT = "amplifier_silent"
     MAINTENANCE = "maintenance"
+    EXPIRED = "expired"
     INTERRUPTED = "interrupted"
     OTHER = "other"
 
@@ -68,6 +69,7 @@ class EventKind(StrEnum):
     LEDGER_REPLACED = "ledger_replaced"
     MODEM_CYCLED = "modem_cycled"
     NIGHT_RESTART = "night_restart"
+    COMMAND_REFUSED = "command_refused"
     OTHER = "other"
 
     @classmethod

@@ -118,6 +118,12 @@ FAULTS: Mapping[FaultCode, FaultWords] = {
         "chờ tháng sau, hoặc xin xã nâng giới hạn",
         "wait for next month, or ask the commune to raise the limit",
     ),
+    FaultCode.COMMANDS_REFUSED: FaultWords(
+        "có lệnh không hợp lệ gửi đến cụm loa, đã từ chối",
+        "orders came that do not hold, and were refused",
+        "báo cán bộ xã: có thể có người lạ gửi lệnh, hoặc đồng hồ máy chủ sai",
+        "tell the commune: a stranger may be sending orders, or the hub's clock is wrong",
+    ),
 }
 
 

@@ -39,6 +39,11 @@ class Marks(Struct, frozen=True, kw_only=True):
         return Marks(high=high, recent=recent & ((1 << WINDOW) - 1), are_whole=self.are_whole)
 
 
+def marks_from(seq_floor: int) -> Marks:
+    """Marks of a ledger that has none, once the hub has said what is over."""
+    return Marks(high=seq_floor, recent=(1 << WINDOW) - 1)
+
+
 class Bearing(Struct, frozen=True, kw_only=True):
     """What a cluster knows of time and of this connection.
 

@@ -52,6 +52,7 @@ _REASONS = {
     Reason.SILENT: ("máy phát mà không có tiếng", "it played, but nothing was to be heard"),
     Reason.AMPLIFIER_SILENT: ("tăng âm không bật được", "the amplifier did not come on"),
     Reason.MAINTENANCE: ("đang bảo trì", "maintenance"),
+    Reason.EXPIRED: ("hết hiệu lực", "no longer valid"),
     Reason.INTERRUPTED: ("bị chen ngang", "interrupted"),
     Reason.OTHER: ("lý do khác", "another reason"),
 }

@@ -20,6 +20,8 @@ import msgspec
 from msgspec.structs import replace
 
 from contract.journal import EventRow, ItemRow, JournalRow
+from edge.core.emergency import Emergency
+from edge.core.obey import Marks
 from edge.core.state import OpenItem
 from edge.shell.files import is_damage, open_for_reading, set_aside
 
@@ -182,6 +184,29 @@ class Ledger:
         """Writes the row of the item on air and forgets that it is on air, in one step."""
         return self._number_and_save(row, {"open": None})
 
+    # Commands and emergencies
+
+    def marks(self) -> Marks:
+        """Which commands were obeyed; not whole in a ledger that has never known."""
+        found = self._fact("command_marks")
+        return msgspec.json.decode(found, type=Marks) if found else Marks(are_whole=False)
+
+    def emergencies(self) -> tuple[Emergency, ...]:
+        """Emergencies taken and not over."""
+        found = self._fact("emergencies")
+        return msgspec.json.decode(found, type=tuple[Emergency, ...]) if found else ()
+
+    def obey(self, marks: Marks | None, queue: tuple[Emergency, ...]) -> None:
+        """Remembers a command and what it leads to, in one step, before anything is done on account of it."""
+        facts = _emergency_facts(queue)
+        if marks is not None:
+            facts["command_marks"] = msgspec.json.encode(marks).decode()
+        self._save(facts)
+
+    def end_emergency(self, row: ItemRow, queue: tuple[Emergency, ...]) -> ItemRow:
+        """Writes the row of an emergency and what is left of the queue, in one step."""
+        return self._number_and_save(row, _emergency_facts(queue))
+
     # The journal
 
     def append(self, row: Row) -> Row:
@@ -264,6 +289,10 @@ def _check(db: sqlite3.Connection) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+
+
+def _emergency_facts(queue: tuple[Emergency, ...]) -> dict[str, str | None]:
+    return {"emergencies": msgspec.json.encode(queue).decode() if queue else None}
 
 
 def _utc(at: datetime) -> str:

@@ -129,6 +129,14 @@ FAULTS: Mapping[str, FaultWords] = {
             "on the hub: loaxa-hub cluster set NAME --monthly-mib."
         ),
     ),
+    FaultCode.COMMANDS_REFUSED: FaultWords(
+        tone=Tone.BAD,
+        words=mark("orders came that do not hold, and were refused"),
+        advice=mark(
+            "A stranger may be sending orders, or the hub's clock is wrong. Check the hub's clock; if it is right, "
+            "tell whoever is responsible for information security."
+        ),
+    ),
     CLOCK_OFF: FaultWords(
         tone=Tone.BAD,
         words=mark("its clock is off"),

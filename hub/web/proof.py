@@ -36,6 +36,7 @@ REASONS = {
     Reason.SILENT: mark("it played, but nothing was to be heard"),
     Reason.AMPLIFIER_SILENT: mark("the amplifier did not come on"),
     Reason.MAINTENANCE: mark("maintenance"),
+    Reason.EXPIRED: mark("no longer valid"),
     Reason.INTERRUPTED: mark("interrupted"),
     Reason.OTHER: mark("another reason"),
 }
@@ -65,6 +66,7 @@ EVENTS = {
     EventKind.LEDGER_REPLACED: (Tone.BAD, mark("broken log on the card replaced")),
     EventKind.MODEM_CYCLED: (Tone.WARN, mark("modem switched off and on again")),
     EventKind.NIGHT_RESTART: (Tone.CALM, mark("cluster restarted at night")),
+    EventKind.COMMAND_REFUSED: (Tone.BAD, mark("order refused")),
     EventKind.OTHER: (Tone.CALM, mark("another event")),
 }
 QUIET_EVENTS = frozenset({EventKind.PLAN_ACCEPTED})
