@@ -93,7 +93,8 @@ class ItemRow(Struct, frozen=True, kw_only=True, tag="item", tag_field="row"):
         number: Position in the ledger epoch, from 1, without gaps.
         bulletin_at_ms: Where in the bulletin it began (not 0 when joined in progress).
         level_db: Measured level of what was played, dBFS, where the output can tell.
-        clock_step_s: How far the wall clock was set while it was on air; its instants are by the new time.
+        clock_step_s: How far the wall clock was set while it was on air, its instants are by the new time; or over its
+            planned start, when it never was.
     """
 
     number: Annotated[int, Meta(ge=1)]

@@ -36,3 +36,20 @@ class Clock(Protocol):
     def trust(self) -> ClockTrust:
         """How far `now()` may be believed."""
         ...
+
+
+class HostClock(Clock, Protocol):
+    """The clock of a machine: the system's, with the kernel's word on it."""
+
+    @property
+    def boot_id(self) -> str:
+        """Names this start of the machine; monotonic time begins anew with each."""
+        ...
+
+
+class CellTime(Protocol):
+    """Asks the cell network for the time."""
+
+    async def read(self) -> datetime | None:
+        """What the network says it is now, aware UTC, to half a second; None: it has not said."""
+        ...

@@ -17,7 +17,9 @@ from contract.status import Reported
 from edge.core.heart import LINK, LOOP, PLAYER
 from edge.core.state import Limits
 from edge.core.status_line import status_line
+from edge.shell.agent_clock import AgentClock
 from edge.shell.assembly import Opened, assemble
+from edge.shell.clock_keeper import ClockKeeper
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
 from edge.shell.fetcher import Fetcher
@@ -32,6 +34,7 @@ from edge.shell.telemetry import Telemetrist
 from edge.shell.watchdog import Watchdog
 from hardware.board import Board
 from hardware.devices import Devices, open_devices
+from hardware.events import ClockChanged
 from hardware.machine import Machine
 from hardware.relay import RelayError
 
@@ -84,8 +87,8 @@ async def _jobs(
     watchdog: Watchdog,
 ) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
     """Builds every part of the agent around its devices; each job runs for ever."""
-    boot, clock = token_hex(4), devices.clock
-    ledger = Ledger(state / "ledger.db")
+    boot, ledger = token_hex(4), Ledger(state / "ledger.db")
+    clock = AgentClock(devices.clock, ledger.clock_memory())
     cache = SoundCache(state / "sounds", state / "cache.db")
     link = HubLink(config, boot=boot, on_event=inbox.put, on_progress=partial(watchdog.sign, LINK))
     status_file = StatusFile(state / "run" / "status.json")
@@ -94,6 +97,7 @@ async def _jobs(
         Opened(
             config=config,
             clock=clock,
+            clock_doubt=lambda: clock.doubt,
             limits=Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s),
             state=state,
             player=devices.player,
@@ -111,10 +115,17 @@ async def _jobs(
     reporter = assembly.reporter
     watchdog.status = lambda: status_line(reporter.current, link_up=link.is_up)
     start_check = StartCheck(cache=cache, wanted=lambda: fetcher.wanted, on_event=inbox.put)
+    clock_keeper = ClockKeeper(
+        clock=clock,
+        cell=devices.cell_time,
+        ledger=ledger,
+        on_change=lambda: inbox.put(ClockChanged()),
+    )
     telemetrist = Telemetrist(clock=clock, machine=Machine(state), ledger=ledger, link=link)
     try:
         yield {
             "loop": assembly.runner.run(),
+            "clock": clock_keeper.run(),
             "link": link.run(),
             "fetcher": fetcher.run(),
             "start check": start_check.run(),

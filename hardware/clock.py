@@ -15,6 +15,7 @@ STA_UNSYNC = 0x0040
 """adjtimex(2): the kernel says that its clock is not synchronised."""
 RTC = Path("/sys/class/rtc/rtc0/hctosys")
 """Holds 1 when the kernel set its clock from this RTC at boot."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 TIMEX_BYTES = 208
 STATUS_OFFSET = struct.calcsize("@I4l")
 """`int status` comes behind `unsigned modes` and four longs, on 32 and 64 bit alike."""
@@ -42,6 +43,14 @@ class SystemClock:
     def epoch_ns(self) -> int:
         """Wall time as nanoseconds since the epoch."""
         return time.time_ns()  # noqa: TID251 - this is the clock
+
+    @property
+    def boot_id(self) -> str:
+        """Names this start of the machine; empty where the kernel does not."""
+        try:
+            return BOOT_ID.read_text().strip()
+        except OSError:
+            return ""
 
     def trust(self) -> ClockTrust:
         """How far wall time may be believed."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from contract.ports import Clock
+from contract.ports import CellTime, HostClock
 from hardware.board import Board
+from hardware.cell_time import ModemTime
 from hardware.clock import SystemClock
 from hardware.events import HardwareEvent
 from hardware.gpio_chip import find_header_chip
@@ -23,9 +24,14 @@ from hardware.surge_gpio import SurgeSensor
 
 
 class Devices(Struct, frozen=True, kw_only=True):
-    """What a cabinet offers to the agent."""
+    """What a cabinet offers to the agent.
 
-    clock: Clock
+    Attributes:
+        cell_time: None: no modem can be asked for the time. A real cabinet has no driver for one yet.
+    """
+
+    clock: HostClock
+    cell_time: CellTime | None
     amplifier: AmplifierRelay
     surge: SurgeSensor
     player: Player
@@ -52,7 +58,7 @@ async def open_devices(
         OSError: There is no simulated cabinet in that folder.
     """
     async with AsyncExitStack() as stack:
-        clock, factory, refresh = await _open_pins(board, simulated, on_event, stack)
+        clock, cell_time, factory, refresh = await _open_pins(board, simulated, on_event, stack)
         amplifier = stack.enter_context(GpioRelay(board.amplifier, factory, on_event))
         surge = stack.enter_context(
             SurgeSensor(board.arrester, board.surge_pulse, factory, on_event)
@@ -62,7 +68,9 @@ async def open_devices(
         player = await stack.enter_async_context(
             VlcPlayer(output, on_event=on_event, clock=clock, on_progress=on_player_progress)
         )
-        yield Devices(clock=clock, amplifier=amplifier, surge=surge, player=player)
+        yield Devices(
+            clock=clock, cell_time=cell_time, amplifier=amplifier, surge=surge, player=player
+        )
 
 
 def _sound_card(board: Board) -> str:
@@ -86,12 +94,12 @@ async def _open_pins(
     simulated: Path | None,
     on_event: Callable[[HardwareEvent], None],
     stack: AsyncExitStack,
-) -> tuple[Clock, Any, Callable[[], None]]:
+) -> tuple[HostClock, CellTime | None, Any, Callable[[], None]]:
     if simulated is None:
         factory = _pins_of_the_pi()
         stack.callback(factory.close)
-        return SystemClock(), factory, lambda: None
+        return SystemClock(), None, factory, lambda: None
     from hardware.simulated.pins import CabinetPins  # noqa: PLC0415 - a real cabinet needs no twin
 
     pins = await stack.enter_async_context(CabinetPins(simulated, board, on_event))
-    return pins.clock, pins.factory, pins.refresh
+    return pins.clock, ModemTime(pins.modem.ask), pins.factory, pins.refresh

@@ -27,7 +27,7 @@ from hardware.relay import AmplifierRelay, RelayError
 
 log = logging.getLogger(__name__)
 
-SAVE_PROGRESS = timedelta(seconds=60)
+SAVE_PROGRESS_NS = 60 * 10**9
 """The ledger hears this often that the item still sounds: one small write a minute spares the card."""
 
 
@@ -57,7 +57,8 @@ class Airing:
         self._amplifier = amplifier
         self._ledger = ledger
         self._cache = cache
-        self._saved_at: datetime | None = None
+        self._saved_ns = 0
+        self._heard_here: OccurrenceKey | None = None
         self._tries = 0
         self._items: dict[str, Cue] = {}
         self.cued: tuple[Cue, ...] = ()
@@ -176,6 +177,7 @@ class Airing:
 
     def _began(self, cue: Cue, at: datetime) -> None:
         self.player_failed = False
+        self._heard_here = cue.key
         if self.open is not None and self.open.key == cue.key:
             reason = Reason.PLAYER_FAILED if cue.key in self.failures else Reason.AGENT_DOWN
             self._save(resumed(self.open, at, reason))
@@ -200,10 +202,11 @@ class Airing:
         item = self.open
         if item is None or item.key != cue.key:
             return
-        now = self._clock.now()
         levels_db = [one for one in (item.level_db, level_db) if one is not None]
-        self.open = replace(item, heard_until=now, level_db=max(levels_db, default=None))
-        if self._saved_at is None or now - self._saved_at >= SAVE_PROGRESS:
+        self.open = replace(
+            item, heard_until=self._clock.now(), level_db=max(levels_db, default=None)
+        )
+        if self._clock.mono_ns() - self._saved_ns >= SAVE_PROGRESS_NS:
             self._save(self.open)
 
     def _heard_out(self, item: str, cue: Cue) -> None:
@@ -234,12 +237,16 @@ class Airing:
 
     def _save(self, item: OpenItem) -> None:
         self.open = item
-        self._saved_at = self._clock.now()
+        self._saved_ns = self._clock.mono_ns()
         self._ledger.set_open(item)
 
     def shift(self, step: timedelta) -> None:
-        """The wall clock stepped: what sounds keeps sounding, what was only prepared is decided anew."""
-        sounding = self.open.key if self.open is not None else None
+        """The wall clock stepped: what sounds keeps sounding, what was only prepared is decided anew.
+
+        An item that another start of the agent left on air stays where its own clock had put it.
+        """
+        is_ours = self.open is not None and self.open.key == self._heard_here
+        sounding = self._heard_here if is_ours else None
         for item, cue in list(self._items.items()):
             if cue.key != sounding:
                 self._drop(cue)
@@ -247,7 +254,7 @@ class Airing:
             moved = replace(cue, begun_at=cue.begun_at + step, start_at=cue.start_at + step)
             self._items[item] = moved
             self.cued = tuple(moved if held == cue else held for held in self.cued)
-        if self.open is not None and self.cued:
+        if self.open is not None and is_ours:
             self._save(shifted(self.open, step))
         self.amplifier_on_at = _moved(self.amplifier_on_at, step)
         self.sound_ended_at = _moved(self.sound_ended_at, step)

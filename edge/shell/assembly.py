@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from contract.ports import Clock
 from contract.status import Reported
+from edge.core.clock_trust import Doubt
 from edge.core.state import Limits
 from edge.shell.airing import Airing
+from edge.shell.clock_watch import ClockWatch
 from edge.shell.config import EdgeConfig
 from edge.shell.diary import Diary
 from edge.shell.fault_board import FaultBoard
@@ -30,7 +32,11 @@ from hardware.relay import AmplifierRelay
 
 
 class Opened(Struct, frozen=True, kw_only=True):
-    """What the loop is put together from: files, devices and the link, opened and closed by the caller."""
+    """What the loop is put together from: files, devices and the link, opened and closed by the caller.
+
+    Attributes:
+        clock_doubt: Why the clock is not believed further.
+    """
 
     config: EdgeConfig
     clock: Clock
@@ -46,6 +52,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     status_file: StatusFile
     blank: Reported
     on_turn: Callable[[], None] = lambda: None
+    clock_doubt: Callable[[], Doubt] = lambda: Doubt.NONE
 
 
 class Assembly(Struct, frozen=True, kw_only=True):
@@ -65,12 +72,14 @@ def assemble(opened: Opened) -> Assembly:
     o = opened
     outbox = Outbox(o.ledger, o.link)
     diary = Diary(clock=o.clock, ledger=o.ledger, poke=outbox.poke)
+    watch = ClockWatch(clock=o.clock, diary=diary, doubt=o.clock_doubt)
     faults = FaultBoard(diary)
     airing = Airing(
         clock=o.clock, player=o.player, amplifier=o.amplifier, ledger=o.ledger, cache=o.cache
     )
     reporter = Reporter(
         clock=o.clock,
+        watch=watch,
         link=o.link,
         cache=o.cache,
         status_file=o.status_file,
@@ -100,6 +109,7 @@ def assemble(opened: Opened) -> Assembly:
     )
     parts = Parts(
         clock=o.clock,
+        watch=watch,
         limits=o.limits,
         airing=airing,
         ledger=o.ledger,

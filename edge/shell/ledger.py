@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from contract.journal import EventRow, ItemRow, JournalRow
+from edge.core.clock_trust import ClockMemory
 from edge.core.emergency import Emergency
 from edge.core.obey import Marks
 from edge.core.state import OpenItem
@@ -56,6 +57,7 @@ class Ledger:
         self._patience_s = patience_s
         self._late_rows: list[tuple[object, ...]] = []
         self._late_facts: dict[str, str | None] = {}
+        self._riding: dict[str, str | None] = {}
         self._is_behind = False
         self._db = (
             open_for_reading(path, patience_s=patience_s) if read_only else self._open_whole()
@@ -110,7 +112,8 @@ class Ledger:
         A card that takes nothing (full, or failing) does not end the broadcast: what it should hold is kept in memory
         and tried again with the next change. Until then no row of it is sent, so that a number never means two things.
         """
-        self._late_facts.update(facts)
+        self._late_facts.update(self._riding | facts)
+        self._riding.clear()
         self._late_rows += rows
         try:
             with self._writing():
@@ -168,6 +171,25 @@ class Ledger:
         total = self.count(name) + number
         self._save({f"count.{name}": str(total)})
         return total
+
+    # The clock
+
+    def clock_memory(self) -> ClockMemory | None:
+        """What is remembered of the clock; None: nothing yet, or nothing that can be read."""
+        found = self._fact("clock")
+        try:
+            return msgspec.json.decode(found, type=ClockMemory) if found else None
+        except msgspec.MsgspecError:
+            return None
+
+    def ride_clock(self, memory: ClockMemory) -> None:
+        """Remembers the clock with the next write that happens anyway; causes none."""
+        self._riding["clock"] = msgspec.json.encode(memory).decode()
+
+    def save_clock(self, memory: ClockMemory) -> None:
+        """Remembers the clock at once."""
+        self.ride_clock(memory)
+        self._save({})
 
     # The item on air
 

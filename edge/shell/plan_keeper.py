@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from contract.codec import Refused
 from contract.ids import Sha256
@@ -112,6 +112,11 @@ class PlanKeeper:
         self.fetch_what_is_missing()
         keep = frozenset(bulletin.sha256 for bulletin in plan.bulletins) if plan else frozenset()
         self._cache.evict(keep | {cue.occurrence.bulletin.sha256 for cue in self._airing.cued})
+
+    def shift(self, step: timedelta) -> None:
+        """The clock was set: when the plan came, by the new time."""
+        if self.accepted_at is not None:
+            self.accepted_at += step
 
     def sound_damaged(self, sha256: Sha256) -> None:
         """A sound on the card was wrong: a row says so, and it is fetched again where the plan needs it."""

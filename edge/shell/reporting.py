@@ -15,6 +15,7 @@ from contract.status import OnAir, Reported
 from contract.topics import Kind
 from edge.core.state import OpenItem
 from edge.shell.airing import Airing
+from edge.shell.clock_watch import ClockWatch
 from edge.shell.fault_board import FaultBoard
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
@@ -51,6 +52,7 @@ class Reporter:
         self,
         *,
         clock: Clock,
+        watch: ClockWatch,
         link: Publisher,
         cache: SoundCache,
         status_file: StatusFile,
@@ -58,6 +60,7 @@ class Reporter:
         blank: Reported,
     ) -> None:
         self._clock = clock
+        self._watch = watch
         self._link = link
         self._cache = cache
         self._status_file = status_file
@@ -95,7 +98,7 @@ class Reporter:
             arrester_ok=self.arrester_ok,
             surge_count=self.surge_count,
             faults=tuple(str(code) for code in self._faults.present),
-            clock_trust=self._clock.trust(),
+            clock_trust=self._watch.trust,
             refused=refused,
             journal_waiting=waiting,
             maintenance=plan.maintenance if plan else False,
@@ -103,7 +106,7 @@ class Reporter:
         if _is_news(self._current, report):
             self._changed.set()
         self._current = report
-        self._status_file.write(report, link_up=airing.link_up)
+        self._status_file.write(report, link_up=airing.link_up, clock=self._watch.status())
 
     def link_is_up(self) -> None:
         """A new connection: the hub may have forgotten us."""

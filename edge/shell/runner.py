@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from contract.fault import FaultCode
 from contract.journal import EventKind
@@ -16,8 +17,9 @@ from edge.core.decide import decide
 from edge.core.reconcile import reconcile
 from edge.core.rest import rests_until
 from edge.core.rows import closed_items, row_of_closing
-from edge.core.state import Decision, Limits, Snapshot
+from edge.core.state import Closing, Decision, Limits, Snapshot
 from edge.shell.airing import Airing
+from edge.shell.clock_watch import ClockWatch
 from edge.shell.diary import Diary
 from edge.shell.fault_board import FaultBoard
 from edge.shell.inbox import Inbox
@@ -32,7 +34,6 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 """How often the clock is looked at for a step; deciding itself happens only when something changes."""
-STEP = timedelta(milliseconds=500)
 RELAY_AGAIN = timedelta(seconds=1)
 SAVE_WATERMARK = timedelta(hours=1)
 
@@ -45,6 +46,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     """
 
     clock: Clock
+    watch: ClockWatch
     limits: Limits
     airing: Airing
     ledger: Ledger
@@ -64,11 +66,6 @@ class Runner:
 
     def __init__(self, parts: Parts) -> None:
         self._p = parts
-        self._booted_at: datetime | None = None
-        self._trusted_since: datetime | None = None
-        self._clock_set_at: datetime | None = None
-        self._was_trusted = False
-        self._wall_over_mono_ns = 0
         self._watermark: datetime | None = None
 
     async def run(self) -> None:
@@ -87,9 +84,6 @@ class Runner:
 
     def _start(self) -> None:
         p = self._p
-        now = p.clock.now()
-        self._booted_at = now
-        self._wall_over_mono_ns = self._offset_ns()
         self._watermark = p.ledger.watermark()
         self._recall_closed()
         p.plans.recall()
@@ -107,7 +101,6 @@ class Runner:
     async def _turn(self) -> Decision:
         p = self._p
         self._follow_clock()
-        self._watch_trust()
         snapshot = self._gather()
         decision = decide(snapshot, p.limits)
         self._settle(decision)
@@ -134,8 +127,8 @@ class Runner:
     def _gather(self) -> Snapshot:
         p = self._p
         return Snapshot(
-            now=p.clock.now(),
-            trust=p.clock.trust(),
+            now=p.watch.now(),
+            trust=p.watch.trust,
             plan=p.plans.plan,
             held=p.cache.held(),
             closed=p.airing.closed,
@@ -146,9 +139,9 @@ class Runner:
             amplifier_on_at=p.airing.amplifier_on_at,
             sound_ended_at=p.airing.sound_ended_at,
             guard_tripped_at=p.airing.guard_tripped_at,
-            booted_at=self._booted_at,
-            trusted_since=self._trusted_since,
-            clock_set_at=self._clock_set_at,
+            booted_at=p.watch.booted_at,
+            trusted_since=p.watch.trusted_since,
+            clock_set_at=p.watch.set_at,
             plan_accepted_at=p.plans.accepted_at,
         )
 
@@ -157,18 +150,20 @@ class Runner:
         if decision.close_open is not None:
             p.airing.close_open(decision.close_open)
         for closing in decision.closings:
-            row = row_of_closing(
-                closing,
-                trust=p.clock.trust(),
-                link_up=p.airing.link_up,
-                plan_version=p.plans.version,
-            )
-            p.ledger.append(row)
-            p.airing.closed[(row.slot, row.planned_at)] = None
-            log.info("%s %s: not aired (%s)", row.bulletin, row.planned_at, row.reason)
+            self._tell_not_aired(closing)
         if decision.closings or decision.close_open:
             p.outbox.poke()
         self._move_watermark(decision)
+
+    def _tell_not_aired(self, closing: Closing) -> None:
+        p = self._p
+        row = row_of_closing(
+            closing, trust=p.watch.trust, link_up=p.airing.link_up, plan_version=p.plans.version
+        )
+        row = replace(row, clock_step_s=p.watch.marked(row))
+        p.ledger.append(row)
+        p.airing.closed[(row.slot, row.planned_at)] = None
+        log.info("%s %s: not aired (%s)", row.bulletin, row.planned_at, row.reason)
 
     def _move_watermark(self, decision: Decision) -> None:
         last, now_at = self._watermark, decision.watermark
@@ -180,9 +175,9 @@ class Runner:
         ):
             self._p.ledger.set_watermark(now_at)
             self._watermark = now_at
-            if self._was_trusted:
+            if self._p.watch.trust.is_trusted:
                 self._p.ledger.prune(self._p.clock.now())
-        if self._was_trusted:
+        if self._p.watch.trust.is_trusted:
             self._forget_old()
 
     def _forget_old(self) -> None:
@@ -193,14 +188,10 @@ class Runner:
     # Waiting
 
     async def _wait(self, wake_at: datetime) -> None:
-        """Returns when an event came, the moment came, or the clock stepped."""
+        """Returns when an event came, the moment came, the clock stepped, or its trust changed."""
         while True:
             left_s = (wake_at - self._p.clock.now()).total_seconds()
-            if (
-                left_s <= 0
-                or abs(self._step()) >= STEP
-                or self._p.clock.trust().is_trusted != self._was_trusted
-            ):
+            if left_s <= 0 or self._p.watch.has_news():
                 return
             self._follow_clock()  # a clock that is only slewed is no step, however long this waits
             try:
@@ -214,40 +205,13 @@ class Runner:
             self._p.taker.take(event)
             return
 
-    def _offset_ns(self) -> int:
-        wall_ns = round(self._p.clock.now().timestamp() * 1e9)
-        return wall_ns - self._p.clock.mono_ns()
-
-    def _step(self) -> timedelta:
-        """How far the wall clock has moved since it was last followed, beyond the time that has passed."""
-        return timedelta(microseconds=(self._offset_ns() - self._wall_over_mono_ns) / 1000)
-
     def _follow_clock(self) -> None:
-        """Takes a step of the wall clock along: what sounds goes on, what is closed stays closed."""
-        step = self._step()
-        self._wall_over_mono_ns += round(step / timedelta(microseconds=1)) * 1000
-        if abs(step) < STEP:
-            return
-        self._p.airing.shift(step)
-        self._shift(step)
-        self._recall_closed()
-        self._p.diary.event(EventKind.CLOCK_STEPPED, detail=f"{step.total_seconds():+.1f} s")
-        log.warning("the clock stepped by %+.1f s", step.total_seconds())
-
-    def _shift(self, step: timedelta) -> None:
-        """What is known of the time before the step, by the new time."""
-        plans = self._p.plans
-        now = self._p.clock.now()
-        self._clock_set_at = now
-        self._trusted_since = now if self._was_trusted else None
-        self._booted_at = self._booted_at + step if self._booted_at else None
-        plans.accepted_at = plans.accepted_at + step if plans.accepted_at else None
-
-    def _watch_trust(self) -> None:
-        trust = self._p.clock.trust()
-        if trust.is_trusted and not self._was_trusted:
-            self._trusted_since = self._p.clock.now()
+        """Takes the clock's news along: what sounds goes on, what has its row keeps it, what is owed is owed still."""
+        p = self._p
+        news = p.watch.follow()
+        if news.step is not None:
+            p.airing.shift(news.step)
+            p.plans.shift(news.step)
+        if news.step is not None or news.became_trusted:
             self._recall_closed()
-        if trust.is_trusted != self._was_trusted:
-            log.info("clock: %s", trust)
-        self._was_trusted = trust.is_trusted
+            p.plans.fetch_what_is_missing()

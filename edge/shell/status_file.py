@@ -11,12 +11,27 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.status import Reported
+from edge.core.clock_trust import Doubt
 
 log = logging.getLogger(__name__)
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STARTTIME = 19
 """proc(5): when a process began, in ticks since boot; counted behind its name, which may hold spaces."""
+
+
+class ClockStatus(Struct, frozen=True, kw_only=True):
+    """The cluster's clock, for a process that reads the same monotonic one.
+
+    Attributes:
+        doubt: Why its time is not believed further.
+        wall_over_mono_ms: Its wall time less monotonic time.
+        trust_since_mono_ms: Since when its trust is what it is.
+    """
+
+    doubt: Doubt = Doubt.NONE
+    wall_over_mono_ms: int = 0
+    trust_since_mono_ms: int = 0
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -30,6 +45,7 @@ class Status(Struct, frozen=True, kw_only=True):
     reported: Reported
     link_up: bool
     agent: int
+    clock: ClockStatus = ClockStatus()
     birth: str = ""
 
 
@@ -45,10 +61,14 @@ class StatusFile:
         self._last: Status | None = None
         self._own_birth = _birth_of(os.getpid())
 
-    def write(self, reported: Reported, *, link_up: bool) -> None:
+    def write(self, reported: Reported, *, link_up: bool, clock: ClockStatus | None = None) -> None:
         """Replaces the status when it says anything new."""
         status = Status(
-            reported=reported, link_up=link_up, agent=os.getpid(), birth=self._own_birth
+            reported=reported,
+            link_up=link_up,
+            agent=os.getpid(),
+            clock=clock or ClockStatus(),
+            birth=self._own_birth,
         )
         if self._last is not None and status == replace(
             self._last, reported=replace(self._last.reported, at=reported.at)

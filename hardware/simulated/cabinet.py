@@ -24,7 +24,19 @@ BEHIND_NS = 2_000_000_000
 """The recording runs so far behind the present, so that sound sent ahead finds its place."""
 WRITE_EVERY_S = 0.3
 AMPLIFIER = "amp"
+WEAK_RTC_S = 946_684_800
+"""What an RTC says whose battery is empty: 2000-01-01, in seconds since the epoch."""
 Facts = dict[str, Any]
+NEW_CLOCK: Facts = {
+    "offset_s": 0.0,
+    "synchronised": True,
+    "rtc": True,
+    "rtc_weak": False,
+    "cell_offset_s": None,
+    "boot": 0,
+}
+"""A cabinet's clock: its error against the host's time, whether NTP holds it, whether it has an RTC and whether that
+has lost its time, the error of the cell network's time (None: it gives none), how often the machine has started."""
 
 
 class Cabinet:
@@ -38,7 +50,8 @@ class Cabinet:
         self._horn = Horn(self._first_ns, warm_up_s)
         self._outputs: dict[str, int] = {}
         self._inputs: dict[str, int] = {"spd_ok": 1, "surge_pulse": 0}
-        self._clock_state: Facts = {"offset_s": 0.0, "synchronised": True, "rtc": True}
+        self._clock_state: Facts = dict(NEW_CLOCK)
+        self._cut_ns = 0
         self._powered = True
         self._agent: asyncio.StreamWriter | None = None
         self._player: asyncio.StreamWriter | None = None
@@ -214,7 +227,11 @@ class Cabinet:
         return {"ok": True}
 
     def _set_power(self, asked: Facts) -> Facts:
-        self._powered = bool(asked["on"])
+        was_powered, self._powered = self._powered, bool(asked["on"])
+        if was_powered and not self._powered:
+            self._cut_ns = self._clock.epoch_ns()
+        if self._powered and not was_powered:
+            self._start_clock()
         if not self._powered:
             for pin in list(self._outputs):
                 self._drive(pin, 0, self._clock.epoch_ns())
@@ -222,6 +239,16 @@ class Cabinet:
                 if connection is not None:
                     connection.close()
         return {"ok": True}
+
+    def _start_clock(self) -> None:
+        """A machine that gets power: an RTC has gone on, without one time stood still, as systemd saves it."""
+        state, now_ns = self._clock_state, self._clock.epoch_ns()
+        if state["rtc"] and state["rtc_weak"]:
+            state["offset_s"] = WEAK_RTC_S - now_ns / 1e9
+        elif not state["rtc"]:
+            state["offset_s"] -= (now_ns - self._cut_ns) / 1e9
+        state["synchronised"] = False
+        state["boot"] += 1
 
     def _set_amplifier_dead(self, asked: Facts) -> Facts:
         self._horn.set_dead(dead=bool(asked["dead"]))

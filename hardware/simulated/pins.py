@@ -23,6 +23,7 @@ from hardware.board import Board
 from hardware.clock import SystemClock
 from hardware.events import ClockChanged
 from hardware.simulated.clock import SimulatedClock
+from hardware.simulated.modem import SimulatedModem
 from hardware.simulated.wire import SOCKET_NAME, hello
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class CabinetPins:
         self._said_lost = False
         self.factory = CabinetFactory(self._driven)
         self.clock = SimulatedClock(self._host)
+        self.modem = SimulatedModem(self._host)
 
     @property
     def is_lost(self) -> bool:
@@ -176,11 +178,24 @@ class CabinetPins:
 
     def _learn(self, fact: dict[str, Any]) -> None:
         if "clock" in fact:
-            self.clock.set(**fact["clock"])
+            self._learn_clock(**fact["clock"])
             self._on_event(ClockChanged())
         elif fact["pin"] in self._inputs:
             self._levels[fact["pin"]] = fact["level"]
             self._contact(fact["pin"], fact["level"])
+
+    def _learn_clock(
+        self,
+        *,
+        offset_s: float,
+        synchronised: bool,
+        rtc: bool,
+        cell_offset_s: float | None,
+        boot: int,
+        **_others: object,
+    ) -> None:
+        self.clock.set(offset_s=offset_s, synchronised=synchronised, rtc=rtc, boot=boot)
+        self.modem.offset_s = cell_offset_s
 
     def _contact(self, name: str, level: int) -> None:
         pin = self.factory.pin(self._inputs[name])

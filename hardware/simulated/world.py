@@ -75,8 +75,8 @@ class World:
             *(self.ask(one, do="set_input", pin=pin, level=int(closed)) for one in clusters)
         )
 
-    async def set_clock(self, clusters: list[str], **facts: float | bool) -> None:
-        """Changes `offset_s`, `synchronised` or `rtc` of clocks."""
+    async def set_clock(self, clusters: list[str], **facts: float | bool | None) -> None:
+        """Changes facts of clocks, as `hardware.simulated.cabinet` lists them."""
         await asyncio.gather(*(self.ask(one, do="clock", **facts) for one in clusters))
 
     async def set_power(self, clusters: list[str], *, on: bool) -> None:

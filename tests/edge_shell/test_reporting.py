@@ -9,7 +9,9 @@ from contract.codec import decode
 from contract.ports import ClockTrust
 from contract.status import Reported, Telemetry
 from contract.topics import Kind
+from edge.core.clock_trust import Doubt
 from edge.shell.airing import Airing
+from edge.shell.clock_watch import ClockWatch
 from edge.shell.diary import Diary
 from edge.shell.fault_board import FaultBoard
 from edge.shell.ledger import Ledger
@@ -28,12 +30,14 @@ class Desk:
         self.cache = SoundCache(folder / "sounds", folder / "cache.db")
         self.status = StatusFile(folder / "run" / "status.json")
         blank = Reported(at=clock.now(), boot="b", software="1", board="cabinet-v1")
+        diary = Diary(clock=clock, ledger=self.ledger, poke=lambda: None)
         self.reporter = Reporter(
             clock=clock,
+            watch=ClockWatch(clock=clock, diary=diary, doubt=lambda: Doubt.NONE),
             link=wire,
             cache=self.cache,
             status_file=self.status,
-            faults=FaultBoard(Diary(clock=clock, ledger=self.ledger, poke=lambda: None)),
+            faults=FaultBoard(diary),
             blank=blank,
         )
         player: Any = None

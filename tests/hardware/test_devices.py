@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,18 @@ async def test_what_happens_in_the_cabinet_is_told(cabinet: Any, until: Any) -> 
         await cabinet.world.set_input(["bl-01"], "spd_ok", closed=False)
         await until(lambda: ArresterChanged(ok=False) in events)
     assert [event for event in events if isinstance(event, SurgeCounted)] == [SurgeCounted()]
+
+
+async def test_a_simulated_modem_tells_the_networks_time(cabinet: Any, until: Any) -> None:
+    async with open_devices(CABINET, simulated=cabinet.folder, on_event=ignore) as devices:
+        assert devices.cell_time is not None
+        assert await devices.cell_time.read() is None
+        boot = devices.clock.boot_id
+        await cabinet.world.set_clock(["bl-01"], cell_offset_s=3600.0, boot=1)
+        await until(lambda: devices.clock.boot_id != boot)
+        at = await devices.cell_time.read()
+        assert at is not None
+        assert timedelta(minutes=59) < at - devices.clock.now() < timedelta(minutes=61)
 
 
 async def test_a_folder_without_a_cabinet_is_refused(tmp_path: Path) -> None:

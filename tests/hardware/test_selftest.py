@@ -123,7 +123,9 @@ async def table(clock: SystemClock) -> AsyncIterator[Table]:
         GpioRelay(CABINET.amplifier, pins, events.put_nowait) as amplifier,
         SurgeSensor(CABINET.arrester, CABINET.surge_pulse, pins, events.put_nowait) as surge,
     ):
-        devices = Devices(clock=clock, amplifier=amplifier, surge=surge, player=player)
+        devices = Devices(
+            cell_time=None, clock=clock, amplifier=amplifier, surge=surge, player=player
+        )
         yield Table(Prober(devices, CABINET, events), devices, player, pins)
 
 

@@ -6,12 +6,14 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hardware.clock import SystemClock
+from hardware.simulated.cabinet import NEW_CLOCK
 from hardware.simulated.wire import RATE, SOCKET_NAME, FrameKind, frame, hello
 from hardware.simulated.world import WorldError
 
@@ -26,9 +28,45 @@ async def test_the_world_sees_what_it_has_set(cabinet: Any) -> None:
     assert await cabinet.ask(do="state") == {
         "pins": {},
         "inputs": {"spd_ok": 0, "surge_pulse": 0},
-        "clock": {"offset_s": 3.5, "synchronised": False, "rtc": True},
+        "clock": NEW_CLOCK | {"offset_s": 3.5, "synchronised": False},
         "powered": False,
     }
+
+
+async def restart(cabinet: Any) -> dict[str, Any]:
+    await cabinet.world.set_power(["bl-01"], on=False)
+    await cabinet.world.set_power(["bl-01"], on=True)
+    clock: dict[str, Any] = (await cabinet.ask(do="state"))["clock"]
+    assert not clock["synchronised"]
+    return clock
+
+
+async def test_an_rtc_keeps_time_through_a_power_cut(cabinet: Any) -> None:
+    await cabinet.world.set_clock(["bl-01"], offset_s=-3.0)
+    first, again = await restart(cabinet), await restart(cabinet)
+    assert (first["offset_s"], again["offset_s"]) == (-3.0, -3.0)
+    assert (first["boot"], again["boot"]) == (1, 2)
+
+
+async def test_without_an_rtc_time_stands_still_through_a_power_cut(
+    cabinet: Any, clock: SystemClock, until: Any
+) -> None:
+    await cabinet.world.set_clock(["bl-01"], rtc=False)
+    await cabinet.world.set_power(["bl-01"], on=False)
+    cut_ns = clock.mono_ns()
+    await until(lambda: clock.mono_ns() > cut_ns + 200 * MS)
+    await cabinet.world.set_power(["bl-01"], on=True)
+    found = (await cabinet.ask(do="state"))["clock"]
+    assert found["offset_s"] <= -0.2
+
+
+async def test_an_rtc_with_an_empty_battery_begins_in_2000(
+    cabinet: Any, clock: SystemClock
+) -> None:
+    await cabinet.world.set_clock(["bl-01"], rtc_weak=True)
+    found = await restart(cabinet)
+    at = clock.now() + timedelta(seconds=found["offset_s"])
+    assert at.date().isoformat() == "2000-01-01"
 
 
 async def test_a_pulse_closes_a_contact_and_opens_it_again(cabinet: Any, until_async: Any) -> None:
