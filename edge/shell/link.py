@@ -8,6 +8,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import aiomqtt
 from msgspec import Struct
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 KEEP_ALIVE_S = 180
 """Long: the beat, which the broker answers, is the sign of life both ways; paho pings only a line that is idle."""
 BEAT_ANSWER_S = 25.0
-"""A beat that the broker does not answer for so long, while it answers nothing else, finds a half-open link; also
+"""A beat (or a message, within its `PUBLISH_S`) that is not answered while nothing else is finds a half-open link, also
 one behind a mobile network that acknowledges for the far end, where the kernel never learns of it. The hub calls a
 cluster lost later than that (`LOST_AFTER_S`), so by then the cluster looks for a new connection already."""
 USER_TIMEOUT_MS = 20_000
@@ -62,6 +63,19 @@ class Pace(Struct, frozen=True, kw_only=True):
 LinkEvent = LinkIsUp | LinkIsDown | DesiredCame | JournalAckCame
 
 
+class _Client(aiomqtt.Client):
+    """Hears at once of a connection that ends before the broker has answered; aiomqtt waits on for `CONNECT_S`."""
+
+    def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - paho's own
+        super()._on_socket_close(client, userdata, sock)
+        self._loop.call_soon_threadsafe(self._give_up_connecting)
+
+    def _give_up_connecting(self) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("closed before the broker answered"))
+            self._connected.exception()  # nobody may be waiting for it
+
+
 class HubLink:
     """One MQTT connection that always comes back.
 
@@ -92,6 +106,7 @@ class HubLink:
         self._beats = 0
         self._births = 0
         self._answers = 0
+        self._unanswered = asyncio.Event()
         self._is_shaky = False
 
     @property
@@ -160,7 +175,8 @@ class HubLink:
 
     async def _keep_up(self, client: aiomqtt.Client) -> None:
         """Listens, beats and, on a shaky link, asks for the plan late; raises what ended any of it."""
-        jobs = [self._listen(client), self._beat(client)]
+        self._unanswered.clear()
+        jobs = [self._listen(client), self._beat(), self._until_unanswered()]
         if self._is_shaky:
             jobs.append(self._ask_for_plan_late(client))
         tasks = [asyncio.create_task(job) for job in jobs]
@@ -194,7 +210,7 @@ class HubLink:
     def _open_client(self, pair: str) -> aiomqtt.Client:
         hub = self._config.hub
         death = encode(Availability(online=False, pair=pair))
-        return aiomqtt.Client(
+        return _Client(
             hostname=hub.mqtt_host,
             port=hub.mqtt_port,
             username=self._config.cluster,
@@ -226,18 +242,19 @@ class HubLink:
             elif message.topic.value == ack:
                 self._on_event(JournalAckCame(note=payload))
 
-    async def _beat(self, client: aiomqtt.Client) -> None:
-        """Beats for ever; raises when the far end is not there any more."""
+    async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._pace.beat_s)
             self._on_progress()
             self._beats += 1
             beat = encode(Beat(b=self._boot, n=self._beats))
-            answers = self._answers
-            is_answered = await self.publish(Kind.BEAT, beat, patience_s=self._pace.answer_s)
+            await self.publish(Kind.BEAT, beat, patience_s=self._pace.answer_s)
             honour_cancellation()
-            if not is_answered and self._answers == answers:
-                raise aiomqtt.MqttError(f"nothing was answered for {self._pace.answer_s:.0f} s")
+
+    async def _until_unanswered(self) -> None:
+        """Raises once something was said and nothing at all was answered: the far end is not there any more."""
+        await self._unanswered.wait()
+        raise aiomqtt.MqttError("what was said is not answered")
 
     async def publish(
         self,
@@ -255,6 +272,7 @@ class HubLink:
         """
         if self._client is None:
             return False
+        answers = self._answers
         sending = asyncio.create_task(
             self._client.publish(
                 self._topic(kind), payload, qos=qos, retain=retain, timeout=patience_s
@@ -267,7 +285,10 @@ class HubLink:
             self._in_flight.discard(sending)
             sending.cancel()
         was_sent = _was_sent(sending, kind)
-        self._answers += was_sent and qos > 0
+        if qos > 0:
+            self._answers += was_sent
+            if self._answers == answers and not sending.cancelled():
+                self._unanswered.set()
         return was_sent
 
 

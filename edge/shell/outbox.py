@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from contract.codec import encode
+from contract.codec import encode_batch
 from contract.journal import JournalBatch
 from contract.topics import Kind
 from edge.shell.ledger import Ledger
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.5
 """Rows that come within this travel together."""
 BATCH_BYTES = 32 * 1024
+LEAST_BATCH_BYTES = 1024
+"""What a thin link does not take whole within the link's patience, it takes in smaller pieces."""
 ANSWER_S = 10.0
 LONGEST_ANSWER_S = 300.0
 
@@ -34,6 +36,7 @@ class Outbox:
         self._link = link
         self._poke = asyncio.Event()
         self._answered = asyncio.Event()
+        self._batch_bytes = BATCH_BYTES
 
     def poke(self) -> None:
         """There are new rows."""
@@ -60,10 +63,12 @@ class Outbox:
     async def _deliver(self) -> None:
         """Sends batch after batch; without an answer it asks again, ever more rarely, until poked."""
         patience_s = ANSWER_S
-        while rows := self._ledger.rows_waiting(max_bytes=BATCH_BYTES):
+        while rows := self._ledger.rows_waiting(max_bytes=self._batch_bytes):
             self._answered.clear()
             batch = JournalBatch(epoch=self._ledger.epoch, rows=tuple(rows))
-            is_sent = await self._link.publish(Kind.JOURNAL, encode(batch))
+            is_sent = await self._link.publish(Kind.JOURNAL, encode_batch(batch))
+            size = self._batch_bytes * 2 if is_sent else self._batch_bytes // 2
+            self._batch_bytes = max(LEAST_BATCH_BYTES, min(size, BATCH_BYTES))
             if is_sent and await comes(self._answered, patience_s):
                 patience_s = ANSWER_S
             else:

@@ -75,6 +75,24 @@ def parser() -> argparse.ArgumentParser:
     measure.set_defaults(verb="provisioning.bench.benchmark:benchmark")
     measure.add_argument("--out", type=Path, metavar="FILE.json")
     measure.add_argument("--quick", action="store_true", help="fewer starts, a shorter idle time")
+    alarms = verbs.add_parser(
+        "alarms", help="measure how soon a dead link is shown, and its return"
+    )
+    alarms.set_defaults(verb="provisioning.bench.measure_alarms:alarms")
+    alarms.add_argument("--trials", type=_count, default=24, help="clusters, each cut once")
+    alarms.add_argument("--long", action="store_true", help="outages of more than ten minutes")
+    alarms.add_argument("--seed", type=int, default=1, help="of the instants")
+    alarms.add_argument("--dir", type=Path, default=Path(".work/alarms"), help="kept between runs")
+    storm = verbs.add_parser("storm", help="all links of many clusters die and return at once")
+    storm.set_defaults(verb="provisioning.bench.measure_storm:storm")
+    storm.add_argument("--clusters", type=_many, default=200, help="how many, 1 to 200")
+    storm.add_argument("--hold-s", type=float, default=30.0, help="outage beyond the last alarm")
+    storm.add_argument("--dir", type=Path, default=Path(".work/storm"), help="kept between runs")
+    home = verbs.add_parser("reconnect", help="a month of journal rows comes home over a thin link")
+    home.set_defaults(verb="provisioning.bench.measure_reconnect:reconnect")
+    home.add_argument("--clusters", type=_count, default=3, help="that return at once")
+    home.add_argument("--rounds", type=_count, default=2, help="how often all of it")
+    home.add_argument("--dir", type=Path, default=Path(".work/reconnect"))
     sample = verbs.add_parser("sample", help="make sounds of the Vietnamese texts in a folder")
     sample.set_defaults(verb="provisioning.bench.verbs:sample")
     sample.add_argument("folder", type=Path)
@@ -82,9 +100,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
+    return _up_to(99, text)
+
+
+def _many(text: str) -> int:
+    return _up_to(200, text)
+
+
+def _up_to(most: int, text: str) -> int:
     number = int(text)
-    if not 1 <= number <= 99:  # noqa: PLR2004 - bl-01 to bl-99
-        raise argparse.ArgumentTypeError("1 to 99")
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"1 to {most}")
     return number
 
 

@@ -96,18 +96,7 @@ class ClusterSite:
 
     def point_at_link(self) -> None:
         """Writes the link's present ports into the agent's configuration."""
-        try:
-            text = self.config.read_text(encoding="utf-8")
-        except OSError as error:
-            raise BenchError(f"{self.config}: cannot be read: {error.strerror}") from error
-        host, _, port = self.link.mqtt_address.rpartition(":")
-        for key, value in (
-            ("mqtt_host", f'"{host}"'),
-            ("mqtt_port", port),
-            ("media_url", f'"{self.link.media_url}"'),
-        ):
-            text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-        self.config.write_text(text, encoding="utf-8")
+        point_at(self.config, self.link.mqtt_address, self.link.media_url)
 
     async def start_agent(self) -> None:
         """Starts the agent."""
@@ -133,3 +122,23 @@ class ClusterSite:
     async def stop_cabinet(self) -> None:
         """Ends the recording in order."""
         await self._cabinet.stop()
+
+
+def point_at(config: Path, mqtt_address: str, media_url: str) -> None:
+    """Writes where the hub is found into an agent's configuration.
+
+    Raises:
+        BenchError: The configuration cannot be read.
+    """
+    try:
+        text = config.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"{config}: cannot be read: {error.strerror}") from error
+    host, _, port = mqtt_address.rpartition(":")
+    for key, value in (
+        ("mqtt_host", f'"{host}"'),
+        ("mqtt_port", port),
+        ("media_url", f'"{media_url}"'),
+    ):
+        text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+    config.write_text(text, encoding="utf-8")

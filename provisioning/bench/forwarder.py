@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -40,6 +40,21 @@ class Conditions:
     def clear(self) -> None:
         """A good link again."""
         self.down, self.latency_s, self.bytes_per_s, self.loss = False, 0.0, 0.0, 0.0
+
+
+@dataclass
+class Lanes:
+    """When the link's two directions are free again; those who share a link share them.
+
+    Attributes:
+        free_at: By way ("up", "down"), on the loop's clock.
+    """
+
+    free_at: dict[str, float] = field(default_factory=lambda: {"up": 0.0, "down": 0.0})
+
+    def clear(self) -> None:
+        """Nothing is on its way."""
+        self.free_at.update(up=0.0, down=0.0)
 
 
 @dataclass
@@ -76,9 +91,13 @@ class Forwarder:
     Args:
         target: Host and port of the hub's service.
         seed: Of random loss.
+        port: Where it listens; 0: anywhere.
+        lanes: Shared with another forwarder of the same link, so that both together are as slow as one.
     """
 
-    def __init__(self, target: tuple[str, int], *, seed: int = 0, port: int = 0) -> None:
+    def __init__(
+        self, target: tuple[str, int], *, seed: int = 0, port: int = 0, lanes: Lanes | None = None
+    ) -> None:
         self._target = target
         self._wanted_port = port
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, not secrets
@@ -88,7 +107,7 @@ class Forwarder:
         self._passages: set[_Passage] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = Traffic()
-        self._free_at = {"up": 0.0, "down": 0.0}
+        self._lanes = lanes or Lanes()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._wanted_port)
@@ -134,7 +153,7 @@ class Forwarder:
         """A good link again; connections that lived through a cut are reset."""
         was_down = self._conditions.down
         self._conditions.clear()
-        self._free_at = {"up": 0.0, "down": 0.0}
+        self._lanes.clear()
         self._wake()
         if was_down:
             for passage in [*self._passages]:
@@ -223,9 +242,9 @@ class Forwarder:
         wanted = self._conditions
         depart = now
         if wanted.bytes_per_s:
-            depart = max(now, self._free_at[way])
-            self._free_at[way] = depart + (size + HEADER_BYTES) / wanted.bytes_per_s
-            depart = self._free_at[way]
+            free_at = self._lanes.free_at
+            depart = max(now, free_at[way]) + (size + HEADER_BYTES) / wanted.bytes_per_s
+            free_at[way] = depart
         wait_s, timeout_s = 0.0, RETRANSMISSION_S
         while wanted.loss and self._random.random() < wanted.loss:
             wait_s += timeout_s

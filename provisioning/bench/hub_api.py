@@ -109,10 +109,10 @@ class HubApi:
         found: list[Json] = await self._call("GET", "/api/slots")
         return found
 
-    async def journal(self) -> list[Json]:
-        """Every journal row of every cluster, as the hub stored them."""
+    async def journal(self, *, after: int = 0) -> list[Json]:
+        """Every journal row of every cluster, as the hub stored them; only those behind the one with id `after`."""
         rows: list[Json] = []
-        while page := await self._call("GET", f"/api/journal?after={_last_id(rows)}"):
+        while page := await self._call("GET", f"/api/journal?after={_last_id(rows) or after}"):
             rows += page
         return rows
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from provisioning.bench.forwarder import Forwarder, Traffic
+from provisioning.bench.forwarder import Forwarder, Lanes, Traffic
 from provisioning.bench.happenings import Part
 
 
@@ -29,8 +29,9 @@ class Link:
         seed: int = 0,
         ports: tuple[int, int] = (0, 0),
     ) -> None:
-        self.messages = Forwarder(mqtt, seed=seed, port=ports[0])
-        self.sounds = Forwarder(http, seed=seed + 1, port=ports[1])
+        lanes = Lanes()
+        self.messages = Forwarder(mqtt, seed=seed, port=ports[0], lanes=lanes)
+        self.sounds = Forwarder(http, seed=seed + 1, port=ports[1], lanes=lanes)
         self._stack = AsyncExitStack()
         self.is_down = False
 

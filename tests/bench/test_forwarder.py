@@ -353,6 +353,14 @@ async def test_one_half_can_be_cut_alone(link: Link, dial: Dial) -> None:
     assert await messages.is_reset()
 
 
+async def test_both_halves_share_the_throttled_link(link: Link, dial: Dial) -> None:
+    messages, sounds = await dial(link.messages.port), await dial(link.sounds.port)
+    link.slow(latency_ms=0, bytes_per_s=100_000)
+    began_s = seconds()
+    await asyncio.gather(messages.ask(b"x" * 15_000), sounds.ask(b"x" * 15_000))
+    assert seconds() - began_s >= 0.3
+
+
 async def test_a_link_counts_both_halves(link: Link, dial: Dial) -> None:
     for half in (link.messages, link.sounds):
         await (await dial(half.port)).ask(b"x" * 100)

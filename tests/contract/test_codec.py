@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contract.codec import MAX_DESIRED_BYTES, Refused, decode, encode, open_signed, sign
+from contract.codec import (
+    MAX_DESIRED_BYTES,
+    Refused,
+    decode,
+    encode,
+    encode_batch,
+    open_signed,
+    sign,
+)
 from contract.command import Ack, Beacon, Command
 from contract.ids import ClusterId, CommuneId
 from contract.journal import EventKind, EventRow, ItemRow, JournalAck, JournalBatch, Reason
@@ -39,6 +47,21 @@ def test_every_golden_example_is_still_read(path: Path) -> None:
     kind = KINDS[path.name.split(".")[0]]
     message = decode(path.read_bytes(), kind, max_bytes=MAX_DESIRED_BYTES)
     assert decode(encode(message), kind) == message
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("journal.*.json")), ids=lambda p: p.name)
+def test_rows_without_their_defaults_are_the_same_rows(path: Path) -> None:
+    batch = decode(path.read_bytes(), JournalBatch)
+    brief = encode_batch(batch)
+    assert decode(brief, JournalBatch) == batch
+    assert len(brief) <= len(encode(batch))
+
+
+def test_a_row_leaves_out_what_goes_without_saying_and_nothing_else() -> None:
+    row = EventRow(number=1, event=EventKind.SURGE, at=NOW, count=2)
+    brief = msgspec.json.decode(encode_batch(JournalBatch(epoch="e", rows=(row,))))
+    said = {"row": "event", "number": 1, "event": "surge", "at": "2026-11-24T10:00:00Z", "count": 2}
+    assert brief == {"v": 1, "epoch": "e", "rows": [said]}
 
 
 def test_every_kind_of_message_has_an_example() -> None:

@@ -17,7 +17,7 @@ from contract.topics import Kind, cluster_topic
 from edge.shell.config import EdgeConfig
 from edge.shell.inbox import DesiredCame, JournalAckCame, LinkIsDown, LinkIsUp
 from edge.shell.ledger import Ledger
-from edge.shell.link import PUBLISH_S, HubLink, LinkEvent, Pace, pause_s
+from edge.shell.link import CONNECT_S, PUBLISH_S, HubLink, LinkEvent, Pace, pause_s
 from edge.shell.outbox import Outbox
 
 pytestmark = pytest.mark.broker
@@ -335,6 +335,25 @@ async def test_rows_of_a_dead_time_arrive_once_the_broker_is_back(
                 await eventually(lambda: ledger.waiting() == 0)
     assert sorted(set(store.numbers)) == list(range(1, 303))
     ledger.close()
+
+
+async def test_a_connection_that_ends_before_the_answer_is_not_waited_for(
+    free_port: int, link: HubLink, running: Any, eventually: Any
+) -> None:
+    """As when the link is back and what hung on it is reset: 10 s of patience would be 10 s too many."""
+    asked: list[float] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(asyncio.get_running_loop().time())
+        await reader.read(1000)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", free_port, family=socket.AF_INET)
+    async with running(link.run()):
+        await eventually(lambda: len(asked) >= 3)
+    server.close()
+    await server.wait_closed()
+    assert asked[2] - asked[0] < CONNECT_S
 
 
 async def test_a_broker_that_refuses_is_asked_again(
