@@ -12,7 +12,9 @@ from hardware.player import PlayerEvent
 
 
 class LinkIsUp(Struct, frozen=True):
-    """The broker has taken our birth."""
+    """The broker has taken our birth; the hub answers the nonce in it with a beacon."""
+
+    nonce: str = ""
 
 
 class LinkIsDown(Struct, frozen=True):
@@ -27,6 +29,18 @@ class DesiredCame(Struct, frozen=True, kw_only=True):
 
 class JournalAckCame(Struct, frozen=True, kw_only=True):
     """The hub says which rows it holds, not yet verified."""
+
+    note: bytes
+
+
+class BeaconCame(Struct, frozen=True, kw_only=True):
+    """The hub answered our birth, not yet verified."""
+
+    note: bytes
+
+
+class CommandCame(Struct, frozen=True, kw_only=True):
+    """An order for some clusters of the commune, not yet verified."""
 
     note: bytes
 
@@ -55,6 +69,8 @@ Event = (
     | LinkIsDown
     | DesiredCame
     | JournalAckCame
+    | BeaconCame
+    | CommandCame
     | SoundArrived
     | SoundRefused
     | SoundDamaged

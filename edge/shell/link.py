@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import secrets
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,16 @@ from msgspec import Struct
 
 from contract.codec import MAX_DESIRED_BYTES, encode
 from contract.status import BEAT_INTERVAL_S, Availability, Beat
-from contract.topics import Kind, cluster_topic
+from contract.topics import Kind, cluster_topic, command_topic
 from edge.shell.config import EdgeConfig
-from edge.shell.inbox import DesiredCame, JournalAckCame, LinkIsDown, LinkIsUp
+from edge.shell.inbox import (
+    BeaconCame,
+    CommandCame,
+    DesiredCame,
+    JournalAckCame,
+    LinkIsDown,
+    LinkIsUp,
+)
 from edge.shell.waiting import honour_cancellation
 
 log = logging.getLogger(__name__)
@@ -42,6 +50,7 @@ flapping link would carry the same plan again and again."""
 PUBLISH_S = 20.0
 CONNECT_S = 10.0
 LEAVE_S = 2.0
+NONCE_BYTES = 8
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -60,7 +69,8 @@ class Pace(Struct, frozen=True, kw_only=True):
     settle_s: float = SETTLE_S
 
 
-LinkEvent = LinkIsUp | LinkIsDown | DesiredCame | JournalAckCame
+NoteCame = DesiredCame | JournalAckCame | BeaconCame | CommandCame
+LinkEvent = LinkIsUp | LinkIsDown | NoteCame
 
 
 class _Client(aiomqtt.Client):
@@ -115,6 +125,9 @@ class HubLink:
         return self._client is not None
 
     def _topic(self, kind: Kind) -> str:
+        """Commands travel on one topic for the whole commune; everything else is this cluster's own."""
+        if kind is Kind.COMMAND:
+            return command_topic(self._config.commune)
         return cluster_topic(self._config.commune, self._config.cluster, kind)
 
     async def run(self) -> None:
@@ -160,13 +173,14 @@ class HubLink:
             self._care_for_socket(client)
             if not self._is_shaky:
                 await self._subscribe(client, Kind.DESIRED)
-            await self._subscribe(client, Kind.JOURNAL_ACK)
-            birth = encode(Availability(online=True, pair=pair))
+            await self._subscribe(client, Kind.JOURNAL_ACK, Kind.BEACON, Kind.COMMAND)
+            nonce = secrets.token_hex(NONCE_BYTES)
+            birth = encode(Availability(online=True, pair=pair, nonce=nonce))
             await client.publish(self._topic(Kind.AVAILABILITY), birth, qos=1, retain=True)
             honour_cancellation()
             self._client = client
             log.info("link up")
-            self._on_event(LinkIsUp())
+            self._on_event(LinkIsUp(nonce=nonce))
             try:
                 await self._keep_up(client)
             except asyncio.CancelledError:
@@ -191,8 +205,8 @@ class HubLink:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _subscribe(self, client: aiomqtt.Client, kind: Kind) -> None:
-        await client.subscribe(self._topic(kind), qos=1)
+    async def _subscribe(self, client: aiomqtt.Client, *kinds: Kind) -> None:
+        await client.subscribe([(self._topic(kind), 1) for kind in kinds])
         honour_cancellation()
 
     async def _ask_for_plan_late(self, client: aiomqtt.Client) -> None:
@@ -229,18 +243,18 @@ class HubLink:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
-        desired, ack = self._topic(Kind.DESIRED), self._topic(Kind.JOURNAL_ACK)
+        came: dict[str, type[NoteCame]] = {
+            self._topic(Kind.DESIRED): DesiredCame,
+            self._topic(Kind.JOURNAL_ACK): JournalAckCame,
+            self._topic(Kind.BEACON): BeaconCame,
+            self._topic(Kind.COMMAND): CommandCame,
+        }
         async for message in client.messages:
             self._answers += 1
-            payload = message.payload
-            if not isinstance(payload, bytes) or len(payload) > MAX_DESIRED_BYTES + 1:
-                payload = (
-                    b"" if not isinstance(payload, bytes) else payload[: MAX_DESIRED_BYTES + 1]
-                )
-            if message.topic.value == desired and payload:
-                self._on_event(DesiredCame(note=payload))
-            elif message.topic.value == ack:
-                self._on_event(JournalAckCame(note=payload))
+            kind = came.get(message.topic.value)
+            note = message.payload if isinstance(message.payload, bytes) else b""
+            if kind is not None and note:
+                self._on_event(kind(note=note[: MAX_DESIRED_BYTES + 1]))
 
     async def _beat(self) -> None:
         while True:

@@ -13,9 +13,16 @@ import pytest
 from contract.codec import MAX_DESIRED_BYTES, decode, open_signed
 from contract.journal import EventKind, EventRow, JournalAck, JournalBatch
 from contract.status import Availability, Beat
-from contract.topics import Kind, cluster_topic
+from contract.topics import Kind, cluster_topic, command_topic
 from edge.shell.config import EdgeConfig
-from edge.shell.inbox import DesiredCame, JournalAckCame, LinkIsDown, LinkIsUp
+from edge.shell.inbox import (
+    BeaconCame,
+    CommandCame,
+    DesiredCame,
+    JournalAckCame,
+    LinkIsDown,
+    LinkIsUp,
+)
 from edge.shell.ledger import Ledger
 from edge.shell.link import CONNECT_S, PUBLISH_S, HubLink, LinkEvent, Pace, pause_s
 from edge.shell.outbox import Outbox
@@ -54,16 +61,17 @@ async def test_only_what_is_used_is_subscribed(
     asked = []
     subscribe = aiomqtt.Client.subscribe
 
-    async def note(client: aiomqtt.Client, topic: str, **more: Any) -> Any:
-        asked.append(topic)
+    async def note(client: aiomqtt.Client, topic: list[tuple[str, int]], **more: Any) -> Any:
+        asked.extend(topic)
         return await subscribe(client, topic, **more)
 
     monkeypatch.setattr(aiomqtt.Client, "subscribe", note)
     link = HubLink(config, boot="b", on_event=print)
     async with running(link.run()):
         await eventually(lambda: link.is_up)
-    kinds = (Kind.DESIRED, Kind.JOURNAL_ACK)
-    assert asked == [cluster_topic(config.commune, config.cluster, kind) for kind in kinds]
+    kinds = (Kind.DESIRED, Kind.JOURNAL_ACK, Kind.BEACON)
+    own = [cluster_topic(config.commune, config.cluster, kind) for kind in kinds]
+    assert asked == [(topic, 1) for topic in (*own, command_topic(config.commune))]
 
 
 @pytest.fixture
@@ -93,7 +101,7 @@ async def test_a_plan_kept_by_the_broker_comes_at_once(
         await eventually(lambda: DesiredCame(note=b"the plan") in events)
         await hub.say(Kind.JOURNAL_ACK, b"an answer")
         await eventually(lambda: JournalAckCame(note=b"an answer") in events)
-    assert events[0] == LinkIsUp()
+    assert isinstance(events[0], LinkIsUp)
 
 
 async def test_birth_and_death_bear_the_same_pair_and_no_two_births_do(
@@ -158,7 +166,8 @@ async def test_the_link_comes_back_when_the_broker_does(
         assert not await link.publish(Kind.REPORTED, b"x")
         await broker.start()
         await eventually(lambda: link.is_up)
-    assert events == [LinkIsUp(), LinkIsDown(), LinkIsUp()]
+    assert [type(event) for event in events] == [LinkIsUp, LinkIsDown, LinkIsUp]
+    assert events[0] != events[2]  # a nonce is of one connection
 
 
 async def test_what_was_on_its_way_fails_as_soon_as_the_link_is_gone(
@@ -195,7 +204,7 @@ async def test_a_beat_that_is_answered_keeps_the_link(
     async with running(link.run()):
         beats = [decode(await hub.hears(Kind.BEAT), Beat).n for _ in range(5)]
     assert beats == [1, 2, 3, 4, 5]
-    assert events == [LinkIsUp()]
+    assert [type(event) for event in events] == [LinkIsUp]
 
 
 @pytest.mark.parametrize(("stable_s", "kinds"), [(0, {"desired"}), (600, set())])
@@ -372,3 +381,22 @@ async def test_a_broker_that_refuses_is_asked_again(
     server.close()
     await server.wait_closed()
     assert events == []
+
+
+async def test_orders_to_the_commune_and_the_beacon_for_this_birth_come(
+    hub: HubSide,
+    link: HubLink,
+    config: EdgeConfig,
+    events: list[LinkEvent],
+    running: Any,
+    eventually: Any,
+) -> None:
+    async with running(link.run()):
+        birth = await hub.availability()
+        await eventually(lambda: events)
+        assert events[0] == LinkIsUp(nonce=birth.nonce)
+        assert len(birth.nonce) == 16
+        await hub.say(Kind.BEACON, b"now")
+        await hub.client.publish(command_topic(config.commune), b"an order", qos=1)
+        await eventually(lambda: BeaconCame(note=b"now") in events)
+        await eventually(lambda: CommandCame(note=b"an order") in events)
