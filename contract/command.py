@@ -49,12 +49,14 @@ class StartEmergency(Struct, frozen=True, kw_only=True, tag="start_emergency", t
 
     Attributes:
         bulletin: Its sound; one that is not on the card is fetched at once while the attention tone sounds.
+        preface: Spoken before the bulletin each time: in a drill, the words that say so.
         repeats: How often it is spoken in all.
         gap_s: Silence between two of them.
         volume_pct: Loudness, whatever the cluster's own is.
     """
 
     bulletin: Bulletin
+    preface: Bulletin | None = None
     repeats: Annotated[int, Meta(ge=1, le=10)] = 2
     gap_s: Annotated[int, Meta(ge=0, le=600)] = 5
     volume_pct: Percent = 100

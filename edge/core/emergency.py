@@ -1,7 +1,8 @@
 """Emergencies on one cluster: who waits, which of its sounds comes next, and when it is over. Pure.
 
-One emergency is the attention tone, in a drill the words that say so, then the bulletin, repeated with a gap. What
-the card does not hold yet is waited for under the tone, which sounds again until the bulletin's hash holds.
+One emergency is the attention tone, then the bulletin, repeated with a gap; in a drill the words that say so come
+before it each time. What the card does not hold yet is waited for under the tone, which sounds again until all of it
+is there and its hash holds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Step(StrEnum):
     """One sound of an emergency."""
 
     TONE = "tone"
-    DRILL = "drill"
+    PREFACE = "preface"
     SPEECH = "speech"
 
 
@@ -43,6 +44,7 @@ class Emergency(Struct, frozen=True, kw_only=True):
 
     id: str
     bulletin: Bulletin
+    preface: Bulletin | None = None
     repeats: int
     gap_s: int
     volume_pct: int
@@ -53,6 +55,16 @@ class Emergency(Struct, frozen=True, kw_only=True):
     has_begun: bool = False
     started_at: datetime | None = None
     local: bool = False
+
+    @property
+    def sounds(self) -> tuple[Bulletin, ...]:
+        """What must be on the card before it can be spoken, in the order in which it is spoken."""
+        return (self.bulletin,) if self.preface is None else (self.preface, self.bulletin)
+
+    @property
+    def opening(self) -> Step:
+        """The first sound of each time that it is spoken."""
+        return Step.SPEECH if self.preface is None else Step.PREFACE
 
     @property
     def is_spoken_out(self) -> bool:
@@ -86,6 +98,7 @@ def taken(order: StartEmergency, command: Command, now: datetime, hub_now: datet
     return Emergency(
         id=command.id,
         bulletin=order.bulletin,
+        preface=order.preface,
         repeats=order.repeats,
         gap_s=order.gap_s,
         volume_pct=order.volume_pct,
@@ -117,18 +130,17 @@ def after_step(
 ) -> tuple[Emergency, Turn]:
     """What is left once a sound of it was heard out at `at`."""
     match turn.step:
-        case Step.TONE if emergency.bulletin.sha256 not in held:
+        case Step.TONE if not held.issuperset(sound.sha256 for sound in emergency.sounds):
             return emergency, replace(turn, not_before=at + timedelta(seconds=TONE_AGAIN_S))
-        case Step.TONE if emergency.mode is Mode.DRILL:
-            return emergency, replace(turn, step=Step.DRILL, not_before=at)
-        case Step.TONE | Step.DRILL:
+        case Step.TONE:
+            return emergency, replace(turn, step=emergency.opening, not_before=at)
+        case Step.PREFACE:
             return emergency, replace(turn, step=Step.SPEECH, not_before=at)
         case Step.SPEECH:
-            again = Step.DRILL if emergency.mode is Mode.DRILL else Step.SPEECH
-            gap = timedelta(seconds=emergency.gap_s)
+            next_at = at + timedelta(seconds=emergency.gap_s)
             return (
                 replace(emergency, spoken=emergency.spoken + 1),
-                replace(turn, step=again, not_before=at + gap),
+                replace(turn, step=emergency.opening, not_before=next_at),
             )
 
 

@@ -74,7 +74,13 @@ def _cue(emergency: Emergency, turn: Turn, start_at: datetime, snapshot: Snapsho
 
 
 def _sound(emergency: Emergency, step: Step, snapshot: Snapshot) -> Bulletin:
-    return emergency.bulletin if step is Step.SPEECH else snapshot.station[step]
+    match step:
+        case Step.PREFACE if emergency.preface is not None:
+            return emergency.preface
+        case Step.TONE if snapshot.attention is not None:
+            return snapshot.attention
+        case _:
+            return emergency.bulletin
 
 
 def overridden_until(snapshot: Snapshot) -> datetime | None:

@@ -12,7 +12,7 @@ from contract.journal import Interruption, Outcome, Reason
 from contract.model import Bulletin, Desired, Slot
 from contract.policy import AMPLIFIER_HOLD_S, AMPLIFIER_WARM_UP_S, Precedence, precedence
 from contract.ports import ClockTrust
-from edge.core.emergency import Emergency, Step, Turn
+from edge.core.emergency import Emergency, Turn
 
 OccurrenceKey = tuple[SlotId, datetime]
 """A slot and one of its planned starts: what a journal row is about."""
@@ -140,7 +140,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         plan_accepted_at: When the plan in force came.
         emergencies: Those taken and not over, in the order in which they were taken.
         turn: Where the emergency on air stands.
-        station: Sounds that every cluster has: the attention tone, and the words of a drill.
+        attention: The attention tone, which every cluster has.
         overridden_until: When the last emergency ended: until then the programme was kept off the air.
     """
 
@@ -162,7 +162,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     plan_accepted_at: datetime | None = None
     emergencies: tuple[Emergency, ...] = ()
     turn: Turn | None = None
-    station: Mapping[Step, Bulletin] = {}
+    attention: Bulletin | None = None
     overridden_until: datetime | None = None
 
 

@@ -46,17 +46,15 @@ def emergency(scene: Any, name: str = "lu", **more: Any) -> Emergency:
     return Emergency(**(facts | more))
 
 
-def station(scene: Any) -> dict[Step, Any]:
-    return {Step.TONE: scene.bulletin("tone", 8), Step.DRILL: scene.bulletin("drill", 4)}
-
-
 def held(scene: Any, *names: str) -> frozenset[Any]:
     return frozenset(scene.bulletin(name).sha256 for name in names)
 
 
 def alarmed(scene: Any, now_s: float, *queue: Emergency, plan: Any = None, **more: Any) -> Any:
     facts = {"held": held(scene, "lu", "bao", "tone", "drill", "tin")} | more
-    return scene.snapshot(plan, now_s, emergencies=queue, station=station(scene), **facts)
+    return scene.snapshot(
+        plan, now_s, emergencies=queue, attention=scene.bulletin("tone", 8), **facts
+    )
 
 
 def playing(cue: Cue, at: Any) -> OpenItem:
@@ -90,16 +88,22 @@ def test_nothing_keeps_it_silent(scene: Any, more: dict[str, Any]) -> None:
 
 
 def test_a_drill_says_so_before_each_speech(scene: Any) -> None:
-    one = emergency(scene, mode=Mode.DRILL)
-    turn, steps, at = turn_of(one, None, scene.at(0)), [], scene.at(0)
+    one = emergency(scene, mode=Mode.DRILL, preface=scene.bulletin("drill", 4))
+    turn, heard, at = turn_of(one, None, scene.at(0)), [], scene.at(0)
     while not one.is_spoken_out:
-        steps.append(turn.step)
-        at += timedelta(seconds=10)
-        one, turn = after_step(one, turn, held(scene, "lu"), at)
-    assert steps == [Step.TONE, Step.DRILL, Step.SPEECH, Step.DRILL, Step.SPEECH]
+        (cue,) = decide(alarmed(scene, 0, one, turn=turn), LIMITS).cues or (None,)
+        heard.append(cue.occurrence.bulletin.id if cue else "pause")
+        at += timedelta(seconds=1)
+        one, turn = after_step(one, turn, held(scene, "lu", "drill"), at)
+        turn = replace(turn, not_before=scene.at(0))
+    assert heard == ["tone", "drill", "lu", "drill", "lu"]
 
 
-def test_the_bulletin_is_waited_for_under_the_tone(scene: Any) -> None:
+def test_all_that_is_spoken_is_waited_for_under_the_tone(scene: Any) -> None:
+    drill = emergency(scene, preface=scene.bulletin("drill", 4))
+    assert after_step(drill, turn_of(drill, None, scene.at(0)), held(scene, "lu"), scene.at(8))[
+        1
+    ].not_before == scene.at(10)
     one = emergency(scene)
     turn = turn_of(one, None, scene.at(0))
     _, again = after_step(one, turn, frozenset(), scene.at(8))
