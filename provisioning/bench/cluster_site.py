@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 from hardware.board import Board
+from hardware.simulated.card import Card, built
 from provisioning.bench.errors import BenchError
 from provisioning.bench.link import Link
 from provisioning.bench.processes import Child, python_module, run_to_end, until
@@ -49,14 +51,17 @@ class ClusterSite:
             ),
             folder / "cabinet.log",
         )
+        program = python_module(
+            "edge.app", "run", "--config", self.config, "--state", self.store,
+            "--simulated", short,
+        )  # fmt: skip
+        self._card = Card(self.store, state / "card") if built() else None
+        self._card_is_new = True
         self._agent = Child(
             f"{name}'s agent",
-            python_module(
-                "edge.app", "run", "--config", self.config, "--state", self.store,
-                "--simulated", short,
-            ),
+            self._card.command(program) if self._card else program,
             folder / "edge.log",
-        )  # fmt: skip
+        )
 
     @property
     def agent_id(self) -> int | None:
@@ -100,8 +105,12 @@ class ClusterSite:
 
     async def start_agent(self) -> None:
         """Starts the agent."""
-        if self.agent_id is None:
-            await self._agent.start()
+        if self.agent_id is not None:
+            return
+        if self._card is not None and self._card_is_new:
+            self._card.lay_out()
+            self._card_is_new = False
+        await self._agent.start()
 
     async def kill_agent(self) -> None:
         """SIGKILL to the agent and its player; then what systemd's ExecStopPost does."""
@@ -111,9 +120,28 @@ class ClusterSite:
         )
         await run_to_end(f"relays_off on {self.name}", command)
 
-    async def lose_power(self) -> None:
-        """SIGKILL to the agent and its player; nothing runs after it."""
+    async def lose_power(self, dice: random.Random, *, torn: bool) -> None:
+        """SIGKILL to the agent and its player; nothing runs after it, and the card forgets.
+
+        Args:
+            dice: Chooses among all that the card could hold.
+            torn: Writes may be lost in part.
+        """
         await self._agent.kill_group()
+        if self._card is not None:
+            lost = self._card.lose_power(dice, torn=torn)
+            with (self.folder / "card.log").open("a", encoding="utf-8") as log:
+                log.writelines(f"power cut: {line}\n" for line in lost or ["nothing was lost"])
+
+    def change_card(self, **faults: int | bool) -> None:
+        """Makes the card of the store so from now on (`CardFaults`).
+
+        Raises:
+            BenchError: The simulated card is not built.
+        """
+        if self._card is None:
+            raise BenchError("the simulated card is not built; run: scripts/setup bench")
+        self._card.change_faults(**faults)
 
     async def stop_agent(self) -> None:
         """Ends the agent in order."""

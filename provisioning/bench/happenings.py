@@ -57,7 +57,9 @@ class StartAgent(_Somewhere, frozen=True, kw_only=True, tag="start_agent", tag_f
 
 
 class PowerCut(_Somewhere, frozen=True, kw_only=True, tag="power_cut", tag_field="do"):
-    """Agent dead, every pin at its wired rest."""
+    """Agent dead, every pin at its wired rest; what was not brought to the card may be lost, if `torn` in part."""
+
+    torn: bool = True
 
 
 class PowerRestore(_Somewhere, frozen=True, kw_only=True, tag="power_restore", tag_field="do"):
@@ -116,6 +118,33 @@ class CorruptCache(_Somewhere, frozen=True, kw_only=True, tag="corrupt_cache", t
     bulletin: str
 
 
+class DiskFull(_Somewhere, frozen=True, kw_only=True, tag="disk_full", tag_field="do"):
+    """The card has room for so much more, and then for nothing."""
+
+    full: bool = True
+    room_bytes: Annotated[int, Meta(ge=0)] = 0
+
+
+class CardReadOnly(_Somewhere, frozen=True, kw_only=True, tag="card_read_only", tag_field="do"):
+    """The card takes nothing, as after the kernel has mounted it anew."""
+
+    read_only: bool = True
+
+
+class CardErrors(_Somewhere, frozen=True, kw_only=True, tag="card_errors", tag_field="do"):
+    """Shares of writes and reads fail, or of writes are stored wrongly; all 0: the card is well."""
+
+    write_errors_pct: Annotated[int, Meta(ge=0, le=100)] = 0
+    read_errors_pct: Annotated[int, Meta(ge=0, le=100)] = 0
+    garbled_pct: Annotated[int, Meta(ge=0, le=100)] = 0
+
+
+class CardSlow(_Somewhere, frozen=True, kw_only=True, tag="card_slow", tag_field="do"):
+    """Every fsync takes so much longer; 0: no longer than it must."""
+
+    slow_sync_ms: Annotated[int, Meta(ge=0, le=60_000)] = 2000
+
+
 class SlotCancel(_AtTheHub, frozen=True, kw_only=True, tag="slot_cancel", tag_field="do"):
     """A person calls a slot off."""
 
@@ -154,12 +183,16 @@ Happening = (
     | RtcRemove
     | AmplifierDead
     | CorruptCache
+    | DiskFull
+    | CardReadOnly
+    | CardErrors
+    | CardSlow
     | SlotCancel
     | SlotStop
     | SlotMove
 )
 
-NOT_YET = frozenset({"disk_full", "mains_off", "key_switch", "emergency", "live"})
+NOT_YET = frozenset({"mains_off", "key_switch", "emergency", "live"})
 """Planned kinds that no driver or hub knows yet."""
 
 

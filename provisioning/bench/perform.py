@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hardware.simulated.card import NO_LIMIT
 from provisioning.bench import happenings as what
 from provisioning.bench.cluster_site import ClusterSite
 from provisioning.bench.errors import BenchError
@@ -74,14 +76,19 @@ class Performer:
                 await self._rig.hub.start()
             case what.SlotCancel() | what.SlotStop() | what.SlotMove():
                 await self._change_slot(event, t0)
-            case what.CorruptCache(bulletin=name):
-                for site in self._sites(names):
-                    corrupt(site.store / "sounds", self._bulletins[name].sha256)
             case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():
                 await self._with_agents(event, names)
             case what.LinkDown() | what.LinkUp() | what.LinkSlow() | what.LinkLoss():
                 for site in self._sites(names):
                     _change_link(site, event)
+            case (
+                what.CorruptCache()
+                | what.DiskFull()
+                | what.CardReadOnly()
+                | what.CardErrors()
+                | what.CardSlow()
+            ):
+                self._spoil_cards(event, names)
             case _:
                 await self._in_the_world(event, names)
 
@@ -97,14 +104,28 @@ class Performer:
         match event:
             case what.KillAgent():
                 await self._everywhere(names, ClusterSite.kill_agent)
-            case what.PowerCut():
+            case what.PowerCut(torn=torn):
                 await self._rig.world.set_power(names, on=False)
-                await self._everywhere(names, ClusterSite.lose_power)
+                await self._everywhere(
+                    names,
+                    lambda site: site.lose_power(self._dice(event, site), torn=torn),
+                )
             case what.PowerRestore():
                 await self._rig.world.set_power(names, on=True)
                 await self._everywhere(names, ClusterSite.start_agent)
             case _:
                 await self._everywhere(names, ClusterSite.start_agent)
+
+    def _spoil_cards(self, event: what.Happening, names: list[str]) -> None:
+        for site in self._sites(names):
+            if isinstance(event, what.CorruptCache):
+                corrupt(site.store / "sounds", self._bulletins[event.bulletin].sha256)
+            else:
+                site.change_card(**_card_faults(event))
+
+    def _dice(self, event: what.Happening, site: ClusterSite) -> random.Random:
+        """The same scenario, the same choices."""
+        return random.Random(f"{self._scenario.seed} {site.name} {event.at_s}")  # noqa: S311 - a simulation
 
     async def _in_the_world(self, event: what.Happening, names: list[str]) -> None:
         world = self._rig.world
@@ -146,6 +167,21 @@ class Performer:
             case what.SlotMove(to_s=to_s):
                 at = t0 + timedelta(seconds=to_s)
                 await self._rig.hub.api.plan(self._order(self._scenario.slots[number], at), made)
+
+
+def _card_faults(event: what.Happening) -> dict[str, int | bool]:
+    match event:
+        case what.DiskFull(full=full, room_bytes=room_bytes):
+            return {"room_bytes": room_bytes if full else NO_LIMIT}
+        case what.CardReadOnly(read_only=read_only):
+            return {"read_only": read_only}
+        case what.CardErrors():
+            shares = ("write_errors_pct", "read_errors_pct", "garbled_pct")
+            return {share: getattr(event, share) for share in shares}
+        case what.CardSlow(slow_sync_ms=slow_sync_ms):
+            return {"slow_sync_ms": slow_sync_ms}
+        case _:
+            raise AssertionError(event)
 
 
 def _change_link(
