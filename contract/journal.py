@@ -136,15 +136,25 @@ JournalRow = ItemRow | EventRow
 
 
 class JournalBatch(Struct, frozen=True, kw_only=True):
-    """Rows on their way to the hub; the same row may come any number of times."""
+    """Rows on their way to the hub; the same row may come any number of times.
+
+    Attributes:
+        held_from: The oldest row that the cluster still holds. What lies below and the hub does not hold is gone for
+            good: the hub waits for it no longer.
+    """
 
     v: int = CONTRACT_VERSION
     epoch: str
     rows: tuple[JournalRow, ...]
+    held_from: Annotated[int, Meta(ge=1)] = 1
 
 
 class JournalAck(Struct, frozen=True, kw_only=True):
-    """The hub holds every row of `epoch` up to and including `up_to`. Signed."""
+    """The hub holds every row of `epoch` up to and including `up_to`. Signed.
+
+    A hub that was put back from an old backup holds less than it once acknowledged: the cluster, which keeps
+    acknowledged rows for long, sends again what lies above.
+    """
 
     v: int = CONTRACT_VERSION
     kind: str = "journal-ack"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from contract.codec import MAX_MESSAGE_BYTES, Refused, decode
+from contract.codec import Refused, decode
 from contract.ids import ClusterId
-from contract.journal import JournalBatch
 from contract.status import Availability, Beat, Reported, Telemetry
 from contract.topics import Kind
 from hub.bell import Bell
 from hub.clock import HubClock
+from hub.core.journal_reading import read_batch
 from hub.issuer import Issuer
 from hub.live import Live
 from hub.operations.journal import Journal
@@ -84,10 +84,10 @@ class Hearing:
         return None
 
     async def _take_journal(self, cluster: ClusterId, payload: bytes) -> tuple[str, int]:
-        batch = decode(payload, JournalBatch, max_bytes=MAX_MESSAGE_BYTES)
+        batch = read_batch(payload, self._clock.now())
         if not 0 < len(batch.epoch) <= MAX_EPOCH or len(batch.rows) > MAX_BATCH_ROWS:
             raise Refused("no such epoch or too many rows")
-        if any(row.number > HIGHEST_VERSION for row in batch.rows):
+        if any(n > HIGHEST_VERSION for n in (batch.held_from, *(row.number for row in batch.rows))):
             raise Refused("a row number beyond reason")
         await self._live.heard(cluster)
         return batch.epoch, await self._journal.take(cluster, batch)

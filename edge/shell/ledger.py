@@ -263,10 +263,25 @@ class Ledger:
             rows.append(msgspec.json.decode(body, type=JournalRow))
         return rows
 
+    def held_from(self) -> int:
+        """The oldest row that is still here; the next one's number when there is none."""
+        (on_card,) = self._db.execute("SELECT min(number) FROM journal").fetchone()
+        in_memory = (row[0] for row in self._late_rows[:1])
+        return min((int(str(one)) for one in (on_card, *in_memory) if one), default=self._last + 1)
+
     def acknowledge(self, epoch: str, up_to: int) -> bool:
-        """The hub holds every row up to `up_to` of this epoch; whether that is more than before."""
-        if epoch != self.epoch or up_to <= self._acknowledged or up_to > self._last:
+        """The hub holds every row up to `up_to` of this epoch; whether that is news.
+
+        Less than before is news too: the hub was put back from an old backup, and gets again what is still here.
+        """
+        if epoch != self.epoch or up_to > self._last:
             return False
+        if up_to < self._acknowledged:
+            up_to = min(self._acknowledged, max(up_to, self.held_from() - 1))
+        if up_to == self._acknowledged:
+            return False
+        if up_to < self._acknowledged:
+            log.warning("the hub has forgotten journal rows above %s; they are sent again", up_to)
         self._save({"acknowledged": str(up_to)})
         self._acknowledged = up_to
         return True

@@ -65,7 +65,9 @@ class Outbox:
         patience_s = ANSWER_S
         while rows := self._ledger.rows_waiting(max_bytes=self._batch_bytes):
             self._answered.clear()
-            batch = JournalBatch(epoch=self._ledger.epoch, rows=tuple(rows))
+            batch = JournalBatch(
+                epoch=self._ledger.epoch, rows=tuple(rows), held_from=self._ledger.held_from()
+            )
             is_sent = await self._link.publish(Kind.JOURNAL, encode_batch(batch))
             size = self._batch_bytes * 2 if is_sent else self._batch_bytes // 2
             self._batch_bytes = max(LEAST_BATCH_BYTES, min(size, BATCH_BYTES))

@@ -248,6 +248,16 @@ class JournalRecord(Struct, frozen=True, kw_only=True):
     row: JournalRow
 
 
+class JournalGap(Struct, frozen=True, kw_only=True):
+    """Journal rows that a cluster does not hold any more and the hub never got."""
+
+    cluster: ClusterId
+    epoch: str
+    first: int
+    last: int
+    noted_at: datetime
+
+
 class AuditRecord(Struct, frozen=True, kw_only=True):
     """Who did what, and when."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from hub.errors import HubError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`."""
 FOLDER = Path(__file__).parent / "migrations"
 

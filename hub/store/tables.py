@@ -176,6 +176,24 @@ journal_mark = Table(
     Column("up_to", BigInteger, nullable=False),
 )
 
+journal_gap = Table(
+    "journal_gap",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("cluster", ForeignKey("cluster.name", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("noted_at", Moment, nullable=False),
+)
+
+hub_fact = Table(
+    "hub_fact",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -19,7 +19,7 @@ from hub.core.model import SlotView
 from hub.hub import Hub
 from hub.web import moments
 from hub.web.callers import Caller, signed_in
-from hub.web.proof import entries, latest_outcomes, slot_line
+from hub.web.proof import entries, gap_entries, latest_outcomes, slot_line
 from hub.web.standing import standing, summary
 from hub.web.texts import Language, Texts
 from hub.web.tones import Tone
@@ -108,7 +108,11 @@ async def _slots_part(hub: Hub, texts: Texts) -> dict[str, object]:
 async def _journal_part(hub: Hub, texts: Texts) -> dict[str, object]:
     titles, names = await _titles(hub), await _names(hub)
     records = await hub.operations.journal.newest(limit=READ_ROWS)
-    return {"entries": entries(records, titles, names, texts.say)[:SHOWN_ENTRIES]}
+    gaps = await hub.operations.journal.gaps(limit=SHOWN_ENTRIES)
+    found = entries(records, titles, names, texts.say)
+    found += gap_entries(gaps, names, texts.say)
+    newest = sorted(found, key=lambda entry: entry.at, reverse=True)
+    return {"entries": newest[:SHOWN_ENTRIES]}
 
 
 PARTS = {"clusters": _clusters_part, "slots": _slots_part, "journal": _journal_part}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,7 +12,7 @@ from contract.ids import BulletinId, SlotId
 from contract.journal import EventKind, EventRow, ItemRow, Outcome, Reason
 from contract.model import Once
 from contract.ports import ClockTrust
-from hub.core.model import JournalRecord, SlotView
+from hub.core.model import JournalGap, JournalRecord, SlotView
 from hub.web.details import TRUST
 from hub.web.faults import fault_words
 from hub.web.moments import instant_with_day, instant_words, when_words
@@ -162,6 +162,22 @@ def _event(record: JournalRecord, event: EventRow, cluster: str, say: Say) -> En
     return Entry(
         key=f"e-{record.id}", at=event.at, when=instant_words(event.at), title="", fates=(fate,)
     )
+
+
+def gap_entries(
+    gaps: Iterable[JournalGap], clusters: Mapping[str, str], say: Say
+) -> Iterator[Entry]:
+    """Rows that never came and never will: what became of those broadcasts, nobody can tell."""
+    for gap in gaps:
+        fate = Fate(
+            cluster=clusters.get(gap.cluster, gap.cluster),
+            tone=Tone.WARN,
+            outcome=say("log entries are lost"),
+            reason=f"{gap.last - gap.first + 1}",
+        )
+        key = f"g-{gap.cluster}-{gap.epoch}-{gap.first}"
+        when = instant_words(gap.noted_at)
+        yield Entry(key=key, at=gap.noted_at, when=when, title="", fates=(fate,))
 
 
 def _event_detail(event: EventRow, say: Say) -> str:

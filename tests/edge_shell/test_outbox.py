@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,6 @@ async def test_a_link_that_takes_nothing_loses_nothing(
 async def test_an_answer_that_says_nothing_new_starts_no_ping_pong(
     desk: Desk, running: Any, eventually: Any, up_to: int, epoch: str
 ) -> None:
-    """A hub restored from an old backup answers each batch with a number from before."""
     async with running(desk.outbox.run()):
         desk.surges(2)
         await eventually(desk.batches)
@@ -120,3 +120,51 @@ async def test_an_answer_that_comes_as_the_outbox_is_stopped_does_not_keep_it(
             desk.outbox.acknowledged()
             for _ in range(turns):
                 await asyncio.sleep(0)
+
+
+async def test_a_hub_from_an_old_backup_gets_again_what_it_has_forgotten(
+    desk: Desk, running: Any, eventually: Any
+) -> None:
+    async with running(desk.outbox.run()):
+        desk.surges(4)
+        await eventually(desk.batches)
+        desk.answer(4)
+        desk.surges(1)
+        await eventually(lambda: [5] in desk.batches())
+        desk.answer(2)  # all that the backup held
+        await eventually(lambda: [3, 4, 5] in desk.batches())
+        desk.answer(5)
+    assert desk.ledger.waiting() == 0
+    assert desk.batches() == [[1, 2, 3, 4], [5], [3, 4, 5]]
+
+
+async def test_what_is_gone_is_not_sent_again_and_the_hub_is_told(
+    desk: Desk, running: Any, eventually: Any, tmp_path: Path
+) -> None:
+    desk.surges(4)
+    desk.answer(4)
+    with sqlite3.connect(tmp_path / "ledger.db") as other:
+        other.execute("DELETE FROM journal WHERE number < 4")
+    other.close()
+    assert desk.ledger.held_from() == 4
+    assert desk.ledger.acknowledge(desk.ledger.epoch, 1)
+    assert [row.number for row in desk.ledger.rows_waiting(max_bytes=1000)] == [4]
+    assert not desk.ledger.acknowledge(desk.ledger.epoch, 2)
+    async with running(desk.outbox.run()):
+        desk.outbox.poke()
+        await eventually(desk.batches)
+    (batch,) = (decode(one, JournalBatch) for one in desk.wire.of(Kind.JOURNAL))
+    assert batch.held_from == 4
+
+
+def test_a_number_is_never_given_twice_after_a_rewind(desk: Desk, tmp_path: Path) -> None:
+    desk.surges(3)
+    desk.answer(3)
+    with sqlite3.connect(tmp_path / "ledger.db") as other:
+        other.execute("DELETE FROM journal")
+    other.close()
+    assert not desk.ledger.acknowledge(desk.ledger.epoch, 1)
+    desk.ledger.close()
+    desk.ledger = Ledger(tmp_path / "ledger.db")
+    desk.surges(1)
+    assert [row.number for row in desk.ledger.rows_waiting(max_bytes=1000)] == [4]
