@@ -61,7 +61,7 @@ def test_a_row_leaves_out_what_goes_without_saying_and_nothing_else() -> None:
     row = EventRow(number=1, event=EventKind.SURGE, at=NOW, count=2)
     brief = msgspec.json.decode(encode_batch(JournalBatch(epoch="e", rows=(row,))))
     said = {"row": "event", "number": 1, "event": "surge", "at": "2026-11-24T10:00:00Z", "count": 2}
-    assert brief == {"v": 1, "epoch": "e", "rows": [said]}
+    assert brief == {"v": 1, "epoch": "e", "rows": [said], "held_from": 1}
 
 
 def test_every_kind_of_message_has_an_example() -> None:

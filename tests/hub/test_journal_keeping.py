@@ -101,7 +101,7 @@ class FarEnd:
 
     def _hand_over(self, batch: JournalBatch) -> int:
         up_to = self._take(batch)
-        self._arrived |= {(batch.epoch, row.number, row.detail) for row in batch.rows}
+        self._arrived |= {(batch.epoch, row.number, _detail(row)) for row in batch.rows}
         held = {number for epoch, number, _ in self._arrived if epoch == batch.epoch}
         assert held.issuperset(range(1, up_to + 1))
         assert up_to + 1 not in held

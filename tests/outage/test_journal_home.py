@@ -56,7 +56,7 @@ class HubSide:
     def take(self, payload: bytes) -> tuple[str, int]:
         batch = decode(payload, JournalBatch)
         with self._engine.begin() as connection:
-            return batch.epoch, hub_journal.take(connection, CLUSTER, batch, NOW)
+            return batch.epoch, hub_journal.take(connection, CLUSTER, batch, NOW).up_to
 
     def numbers(self) -> list[int]:
         with self._engine.begin() as connection:
