@@ -119,19 +119,23 @@ def judge_player(reading: SoundReading) -> Verdict:
     )
 
 
-def judge_clock(trust: ClockTrust) -> Verdict:
-    """Whether wall time may be believed."""
+def judge_clock(trust: ClockTrust, *, why: Words | None = None) -> Verdict:
+    """Whether wall time may be believed; `why` not further, where that is known."""
     part = Words("Đồng hồ", "Clock")
     if trust.is_trusted:
-        return good(part, _TRUST[trust])
+        return good(part, _because(_TRUST[trust], why))
     return bad(
         part,
-        _TRUST[trust],
+        _because(_TRUST[trust], why),
         Words(
             "kiểm tra mạng và pin đồng hồ RTC; xem: timedatectl. Chưa đúng giờ thì không phát theo lịch",
             "check the network and the RTC's battery; see timedatectl. Nothing timed plays until then",
         ),
     )
+
+
+def _because(found: Words, why: Words | None) -> Words:
+    return Words(f"{found.vi} ({why.vi})", f"{found.en} ({why.en})") if why else found
 
 
 def judge_machine(figures: MachineFigures) -> list[Verdict]:

@@ -10,16 +10,23 @@ from msgspec.structs import replace
 
 from contract.journal import ItemRow
 from contract.model import ZONE
+from edge.core.clock_trust import Doubt
 from edge.core.programme import Placing, Programme, lay_out
 from edge.core.state import Limits, Occurrence, Snapshot
-from edge.core.words import Language, outcome_words, reason_words, say, trust_words
+from edge.core.words import Language, doubt_words, outcome_words, reason_words, say, trust_words
 
 NEAR = timedelta(minutes=30)
 """Planned starts this far from the instant are spoken of."""
 
 
 def explain(
-    snapshot: Snapshot, at: datetime, rows: Sequence[ItemRow], limits: Limits, language: Language
+    snapshot: Snapshot,
+    at: datetime,
+    rows: Sequence[ItemRow],
+    limits: Limits,
+    language: Language,
+    *,
+    doubt: Doubt = Doubt.NONE,
 ) -> list[str]:
     """What sounds at `at` and why the rest does not; from the journal when `at` is past.
 
@@ -29,6 +36,7 @@ def explain(
         rows: Journal rows around `at`.
         limits: Those of the board.
         language: Of the answer.
+        doubt: Why the clock is not believed further.
     """
     plan = snapshot.plan
     if plan is None:
@@ -37,9 +45,12 @@ def explain(
     if not snapshot.trust.is_trusted:
         silent = say(language, ": không phát gì theo giờ.", ": nothing timed plays.")
         lines.append(trust_words(snapshot.trust, language) + silent)
+    if why := doubt_words(doubt, language):
+        lines.append("  → " + why)
     lines += [_past_line(row, language) for row in rows if abs(row.planned_at - at) <= NEAR]
     programme = _programme_at(snapshot, at, limits)
-    lines += _sounding(programme, at, language) if not lines[1:] or at >= snapshot.now else []
+    is_past = len(lines) > 1 and at < snapshot.now
+    lines += [] if is_past else _sounding(programme, at, language)
     lines += _others(programme, snapshot, at, language)
     return lines
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from contract.journal import Outcome, Reason
 from contract.ports import ClockTrust
+from edge.core.clock_trust import Doubt
 
 
 class Language(StrEnum):
@@ -28,6 +29,11 @@ def reason_words(reason: Reason, language: Language) -> str:
 def outcome_words(outcome: Outcome, language: Language) -> str:
     """What became of an item."""
     return say(language, *_OUTCOMES[outcome])
+
+
+def doubt_words(doubt: Doubt, language: Language) -> str:
+    """Why the time is not believed further, and what to do; empty: there is nothing to say."""
+    return say(language, *_DOUBTS[doubt])
 
 
 def trust_words(trust: ClockTrust, language: Language) -> str:
@@ -72,4 +78,24 @@ _TRUST = {
         "clock is only the last saved time",
     ),
     ClockTrust.UNKNOWN: ("đồng hồ chưa đúng", "clock is not known"),
+}
+
+_DOUBTS = {
+    Doubt.NONE: ("", ""),
+    Doubt.HELD: (
+        "đã lâu không có giờ mạng, máy tự giữ giờ (tin được 30 ngày); kiểm tra sóng 4G",
+        "no network time for long, the machine keeps time by itself (good for 30 days); check the 4G signal",
+    ),
+    Doubt.NOT_VOUCHED: (
+        "từ lúc bật máy chưa có gì xác nhận giờ: chờ mạng 4G, hoặc lắp đồng hồ RTC; xem: timedatectl",
+        "nothing has confirmed the time since the start: wait for 4G, or fit an RTC; see timedatectl",
+    ),
+    Doubt.BEHIND_SAVED: (
+        "giờ lùi so với giờ đúng đã lưu nên chắc chắn sai: kiểm tra pin RTC (CR2032), chờ mạng 4G để lấy lại giờ",
+        "it is behind a time that was right before, so certainly wrong: check the RTC's battery (CR2032), wait for 4G",
+    ),
+    Doubt.BEFORE_RELEASE: (
+        "giờ còn trước ngày phát hành phần mềm nên chắc chắn sai: thay pin RTC (CR2032), chờ mạng 4G để lấy lại giờ",
+        "it is earlier than this software, so certainly wrong: replace the RTC's battery (CR2032), wait for 4G",
+    ),
 }

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiomqtt
 from msgspec import Struct
 
+from edge.shell.clock_check import judge_agent_clock, judge_told_clock
 from edge.shell.config import EdgeConfig, HubAddress, load_config
 from edge.shell.status_file import Status, StatusFile
 from hardware.board import Board, find_board
@@ -23,7 +24,6 @@ from hardware.clock import SystemClock
 from hardware.devices import open_devices
 from hardware.judging import (
     judge_arrester,
-    judge_clock,
     judge_machine,
     judge_pins,
     judge_player,
@@ -73,7 +73,7 @@ def judge_status(status: Status) -> Iterator[Verdict]:
     amplifier = Words("đang bật", "on") if is_on else Words("đang tắt", "off")
     yield good(Words("Tăng âm", "Amplifier"), amplifier)
     yield judge_arrester(reported.arrester_ok)
-    yield judge_clock(reported.clock_trust)
+    yield judge_told_clock(status)
 
 
 def judge_libvlc(version: str | None) -> Verdict:
@@ -181,7 +181,9 @@ async def _say_all(verdicts: AsyncIterator[Verdict], english: bool) -> int:  # n
 async def _examine(
     config: EdgeConfig, board: Board, options: argparse.Namespace, status: Status | None
 ) -> AsyncIterator[Verdict]:
-    cabinet = _from_agent(status) if status else _from_devices(board, options.simulated)
+    cabinet = (
+        _from_agent(status) if status else _from_devices(board, options.simulated, options.state)
+    )
     async for verdict in cabinet:
         yield verdict
     yield judge_libvlc(libvlc_version())
@@ -196,7 +198,9 @@ async def _from_agent(status: Status) -> AsyncIterator[Verdict]:
         yield verdict
 
 
-async def _from_devices(board: Board, simulated: Path | None) -> AsyncIterator[Verdict]:
+async def _from_devices(
+    board: Board, simulated: Path | None, state: Path
+) -> AsyncIterator[Verdict]:
     """No agent holds the pins. Nothing is switched on and nothing sounds."""
     events: asyncio.Queue[Event] = asyncio.Queue()
     try:
@@ -205,10 +209,10 @@ async def _from_devices(board: Board, simulated: Path | None) -> AsyncIterator[V
             yield judge_arrester(await prober.read_arrester())
             yield judge_pulse(devices.surge.is_pulse_closed)
             yield judge_player(await prober.open_tone())
-            yield judge_clock(devices.clock.trust())
+            yield judge_agent_clock(devices.clock, state)
     except PinError as error:
         yield judge_pins(str(error))
-        yield judge_clock(SystemClock().trust())
+        yield judge_agent_clock(SystemClock(), state)
 
 
 def _nearest(folder: Path) -> Path:

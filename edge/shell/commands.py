@@ -14,17 +14,18 @@ import msgspec
 from contract.journal import ItemRow
 from contract.model import ZONE
 from contract.note import NoteRefused, open_note
-from contract.ports import Clock, ClockTrust
 from contract.status import Reported
+from edge.core.clock_trust import Doubt, Standing
 from edge.core.explain import explain
 from edge.core.rows import closed_items
 from edge.core.state import Limits, Snapshot
-from edge.core.words import Language, say, trust_words
+from edge.core.words import Language, doubt_words, say, trust_words
+from edge.shell.agent_clock import AgentClock
 from edge.shell.config import EdgeConfig, load_config
 from edge.shell.ledger import Ledger
 from edge.shell.plan_store import PlanStore
 from edge.shell.sound_cache import stored_sounds
-from edge.shell.status_file import StatusFile
+from edge.shell.status_file import Status, StatusFile
 from hardware.board import find_board
 from hardware.clock import SystemClock
 
@@ -69,8 +70,24 @@ def _status(options: argparse.Namespace) -> int:
             )
         )
         return 1
-    _print(*status_lines(found.reported, link_up=found.link_up, language=language))
+    lines = status_lines(found.reported, link_up=found.link_up, language=language)
+    _print(*lines, *clock_lines(found, SystemClock().mono_ns(), language))
     return 0
+
+
+def clock_lines(status: Status, mono_ns: int, language: Language) -> list[str]:
+    """The cluster's own time, how far it is believed, since when, and why not further."""
+    clock, zone = status.clock, ZoneInfo(ZONE)
+    now = clock.at(mono_ns).astimezone(zone)
+    since = clock.at(clock.trust_since_mono_ms * 1_000_000).astimezone(zone)
+    known = trust_words(status.reported.clock_trust, language)
+    lines = [
+        say(language, "Giờ của cụm: ", "The cluster's time: ") + f"{now:%H:%M:%S %d-%m-%Y}",
+        known + say(language, ", từ ", ", since ") + f"{since:%H:%M:%S %d-%m-%Y}",
+    ]
+    if why := doubt_words(clock.doubt, language):
+        lines.append("  → " + why)
+    return lines
 
 
 def status_lines(report: Reported, *, link_up: bool, language: Language) -> list[str]:
@@ -93,7 +110,6 @@ def status_lines(report: Reported, *, link_up: bool, language: Language) -> list
             f"Tệp âm thanh: {report.cached} đủ, {len(report.missing)} thiếu",
             f"Sounds: {report.cached} held, {len(report.missing)} missing",
         ),
-        trust_words(report.clock_trust, language),
         say(language, "Chống sét: ", "Surge arrester: ")
         + arrester[report.arrester_ok]
         + say(language, f", {report.surge_count} lần xung sét", f", {report.surge_count} surges"),
@@ -129,14 +145,14 @@ def _explain(options: argparse.Namespace) -> int:
         blank = Snapshot(now=clock.now(), trust=clock.trust(), plan=None)
         _print(*explain(blank, at, [], limits, options.language))
         return 0
-    rows, snapshot = _look(config, options.state, clock, at)
-    _print(*explain(snapshot, at, rows, limits, options.language))
+    rows, snapshot, doubt = _look(config, options.state, clock, at)
+    _print(*explain(snapshot, at, rows, limits, options.language, doubt=doubt))
     return 0
 
 
 def _look(
-    config: EdgeConfig, state: Path, clock: Clock, at: datetime
-) -> tuple[list[ItemRow], Snapshot]:
+    config: EdgeConfig, state: Path, host: SystemClock, at: datetime
+) -> tuple[list[ItemRow], Snapshot, Doubt]:
     """How the cluster is, without changing anything of it: an agent may run on the same files.
 
     Raises:
@@ -147,10 +163,11 @@ def _look(
     except sqlite3.DatabaseError as error:
         raise OSError(f"{state / 'ledger.db'}: {error}") from error
     try:
-        rows = ledger.closed_since(min(at, clock.now()) - timedelta(hours=6))
+        now, standing = _time(state, host, ledger)
+        rows = ledger.closed_since(min(at, now) - timedelta(hours=6))
         snapshot = Snapshot(
-            now=clock.now(),
-            trust=_trust(state, clock),
+            now=now,
+            trust=standing.trust,
             plan=PlanStore(
                 state / "desired.note", config.verifier_keys(), config.commune, config.cluster
             ).look(),
@@ -161,13 +178,17 @@ def _look(
         )
     finally:
         ledger.close()
-    return rows, snapshot
+    return rows, snapshot, standing.doubt
 
 
-def _trust(state: Path, clock: Clock) -> ClockTrust:
-    """What the running agent says of its clock; a simulated cluster has its own."""
+def _time(state: Path, host: SystemClock, ledger: Ledger) -> tuple[datetime, Standing]:
+    """The cluster's time as the running agent has it, else as one that starts now would."""
     found = StatusFile(state / "run" / "status.json").read()
-    return found.reported.clock_trust if found else clock.trust()
+    if found is None:
+        clock = AgentClock(host, ledger.clock_memory())
+        return clock.now(), Standing(trust=clock.trust(), doubt=clock.doubt)
+    standing = Standing(trust=found.reported.clock_trust, doubt=found.clock.doubt)
+    return found.clock.at(host.mono_ns()), standing
 
 
 def parse_instant(text: str, now: datetime) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,11 @@ class ClockStatus(Struct, frozen=True, kw_only=True):
     doubt: Doubt = Doubt.NONE
     wall_over_mono_ms: int = 0
     trust_since_mono_ms: int = 0
+
+    def at(self, mono_ns: int) -> datetime:
+        """Its time at an instant of the monotonic clock."""
+        ms = self.wall_over_mono_ms + mono_ns // 1_000_000
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
 class Status(Struct, frozen=True, kw_only=True):

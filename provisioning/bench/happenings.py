@@ -106,6 +106,17 @@ class RtcRemove(_Somewhere, frozen=True, kw_only=True, tag="rtc_remove", tag_fie
     """No clock survives a power cut any more, and none is synchronised."""
 
 
+class RtcWeak(_Somewhere, frozen=True, kw_only=True, tag="rtc_weak", tag_field="do"):
+    """The RTC's battery is empty: after the next power cut it begins in 2000."""
+
+
+class CellTime(_Somewhere, frozen=True, kw_only=True, tag="cell_time", tag_field="do"):
+    """The cell network tells the cluster's modem the time, off the host's by so much; or tells it no more."""
+
+    offset_s: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
+    on: bool = True
+
+
 class AmplifierDead(_Somewhere, frozen=True, kw_only=True, tag="amp_dead", tag_field="do"):
     """The amplifier is silent whatever its relay does."""
 
@@ -181,6 +192,8 @@ Happening = (
     | ArresterOk
     | ClockStep
     | RtcRemove
+    | RtcWeak
+    | CellTime
     | AmplifierDead
     | CorruptCache
     | DiskFull

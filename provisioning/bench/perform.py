@@ -142,11 +142,8 @@ class Performer:
                 await world.set_input(names, "spd_ok", closed=False)
             case what.ArresterOk():
                 await world.set_input(names, "spd_ok", closed=True)
-            case what.ClockStep(offset_s=offset_s, synchronised=synchronised):
-                known = {} if synchronised is None else {"synchronised": synchronised}
-                await world.set_clock(names, offset_s=offset_s, **known)
-            case what.RtcRemove():
-                await world.set_clock(names, rtc=False, synchronised=False)
+            case what.ClockStep() | what.RtcRemove() | what.RtcWeak() | what.CellTime():
+                await world.set_clock(names, **clock_facts(event))
             case what.AmplifierDead(dead=dead):
                 await world.set_amplifier_dead(names, dead=dead)
             case _:
@@ -182,6 +179,22 @@ def _card_faults(event: what.Happening) -> dict[str, int | bool]:
             return {"slow_sync_ms": slow_sync_ms}
         case _:
             raise AssertionError(event)
+
+
+def clock_facts(
+    event: what.ClockStep | what.RtcRemove | what.RtcWeak | what.CellTime,
+) -> dict[str, float | bool | None]:
+    """What an event changes of a cabinet's clock."""
+    match event:
+        case what.ClockStep(offset_s=offset_s, synchronised=synchronised):
+            known = {} if synchronised is None else {"synchronised": synchronised}
+            return {"offset_s": offset_s, **known}
+        case what.RtcRemove():
+            return {"rtc": False, "synchronised": False}
+        case what.RtcWeak():
+            return {"rtc_weak": True}
+        case what.CellTime(offset_s=offset_s, on=on):
+            return {"cell_offset_s": offset_s if on else None}
 
 
 def _change_link(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,10 +16,12 @@ from contract.journal import ItemRow, Outcome, Reason
 from contract.ports import ClockTrust
 from contract.status import OnAir, Reported
 from edge.app import main
-from edge.shell.commands import parse_instant
+from edge.core.clock_trust import Doubt
+from edge.core.words import Language
+from edge.shell.commands import clock_lines, parse_instant
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
-from edge.shell.status_file import StatusFile
+from edge.shell.status_file import ClockStatus, Status, StatusFile
 from hardware.clock import SystemClock
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -101,20 +104,61 @@ def report(at: datetime, **more: Any) -> Reported:
 # status
 
 
+def without_time(said: str) -> list[str]:
+    """The time at which the command was asked is not known beforehand."""
+    return [
+        re.sub(r"(Giờ của cụm|The cluster's time): .*", r"\1: ?", one) for one in said.splitlines()
+    ]
+
+
 def test_status_says_how_the_cluster_is(ask: Ask, state: Path) -> None:
     StatusFile(state / "run" / "status.json").write(report(soon()), link_up=False)
     code, said, _ = ask("status")
     assert code == 0
-    assert said.splitlines() == [
+    assert without_time(said) == [
         "Đang phát: tin",
         "Tăng âm: bật",
         "Kết nối về xã: mất kết nối",
         "Lịch phát số: 7",
         "Tệp âm thanh: 1 đủ, 1 thiếu",
-        "đồng hồ theo RTC",
         "Chống sét: tốt, 3 lần xung sét",
         "Nhật ký chờ gửi: 4",
+        "Giờ của cụm: ?",
+        "đồng hồ theo RTC, từ 08:00:00 01-01-1970",
     ]
+
+
+def five_past(mono_ns: int, doubt: Doubt = Doubt.NONE) -> ClockStatus:
+    """A clock that says 17:05 at this monotonic instant, and is what it is since 17:04."""
+    at = datetime.fromisoformat("2026-11-24T17:05:00+07:00")
+    wall_over_mono_ms = round(at.timestamp() * 1000) - mono_ns // 1_000_000
+    since_ms = mono_ns // 1_000_000 - 60_000
+    return ClockStatus(
+        doubt=doubt, wall_over_mono_ms=wall_over_mono_ms, trust_since_mono_ms=since_ms
+    )
+
+
+def test_the_clusters_own_time_is_told_by_whoever_reads_the_same_monotonic_clock() -> None:
+    mono_ns = 8 * 10**12
+    told = Status(reported=report(soon()), link_up=True, agent=1, clock=five_past(mono_ns))
+    assert clock_lines(told, mono_ns + 7 * 10**9, Language.VI) == [
+        "Giờ của cụm: 17:05:07 24-11-2026",
+        "đồng hồ theo RTC, từ 17:04:00 24-11-2026",
+    ]
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+@pytest.mark.parametrize("language", Language)
+def test_a_doubt_is_told_with_what_to_do(doubt: Doubt, language: Language) -> None:
+    told = Status(
+        reported=report(soon(), clock_trust=ClockTrust.UNKNOWN),
+        link_up=True,
+        agent=1,
+        clock=five_past(10**12, doubt),
+    )
+    lines = clock_lines(told, 10**12, language)
+    assert len(lines) == (2 if doubt is Doubt.NONE else 3)
+    assert doubt is Doubt.NONE or "4G" in lines[-1]
 
 
 def test_the_status_of_an_agent_that_was_killed_is_none(ask: Ask, state: Path) -> None:
@@ -142,15 +186,16 @@ def test_status_in_english(ask: Ask, state: Path) -> None:
     quiet = report(soon(), on_air=None, relays={}, arrester_ok=False)
     StatusFile(state / "run" / "status.json").write(quiet, link_up=True)
     _, said, _ = ask("status", "--english")
-    assert said.splitlines() == [
+    assert without_time(said) == [
         "On air: nothing",
         "Amplifier: off",
         "Link to the hub: up",
         "Plan: 7",
         "Sounds: 1 held, 1 missing",
-        "clock from the RTC",
         "Surge arrester: FAILED, replace it, 3 surges",
         "Journal rows waiting: 4",
+        "The cluster's time: ?",
+        "clock from the RTC, since 08:00:00 01-01-1970",
     ]
 
 
