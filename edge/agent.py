@@ -130,6 +130,7 @@ async def _jobs(
             "fetcher": fetcher.run(),
             "start check": start_check.run(),
             "outbox": assembly.outbox.run(),
+            "acks": assembly.acks.run(),
             "reporter": assembly.reporter.run(),
             "telemetry": telemetrist.run(),
             "watchdog": watchdog.run(),

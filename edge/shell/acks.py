@@ -9,7 +9,7 @@ from contract.codec import encode
 from contract.command import Ack, Stage
 from contract.ports import Clock
 from contract.topics import Kind
-from edge.shell.reporting import Publisher
+from edge.shell.publisher import Publisher
 from edge.shell.waiting import comes
 
 KEPT = 200

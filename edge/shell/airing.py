@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from contract.journal import ItemRow, Outcome, Reason
 from contract.ports import Clock
+from edge.core.emergency import Step
 from edge.core.reconcile import Command, DropCue, PlayCue, TurnAmplifierOff, TurnAmplifierOn
 from edge.core.rows import (
     open_item,
@@ -20,6 +22,7 @@ from edge.core.rows import (
     shifted,
 )
 from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
+from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
 from hardware.player import Failed, HeardOut, Player, PlayerEvent, Prepared, Progress, Started
@@ -51,12 +54,16 @@ class Airing:
         amplifier: AmplifierRelay,
         ledger: Ledger,
         cache: SoundCache,
+        desk: EmergencyDesk,
+        attention: Path,
     ) -> None:
         self._clock = clock
         self._player = player
         self._amplifier = amplifier
         self._ledger = ledger
         self._cache = cache
+        self._desk = desk
+        self._attention = attention
         self._saved_ns = 0
         self._heard_here: OccurrenceKey | None = None
         self._tries = 0
@@ -123,17 +130,24 @@ class Airing:
         self.guard_tripped_at = self._clock.now()
 
     async def _play(self, cue: Cue) -> None:
-        if not await self._cache.is_whole(cue.occurrence.bulletin.sha256):
+        path = await self._sound(cue)
+        if path is None:
             return
         self._tries += 1
         item = f"{cue.occurrence.slot.id}@{cue.occurrence.planned_at.isoformat()}#{self._tries}"
         self._items[item] = cue
         self.cued = (*self.cued, cue)
-        path = self._cache.path(cue.occurrence.bulletin.sha256)
         await self._player.prepare(
             item, str(path), offset_ms=cue.offset_ms, volume_pct=cue.volume_pct
         )
         self._player.start_at(item, self._mono_ns(cue.start_at))
+
+    async def _sound(self, cue: Cue) -> Path | None:
+        """Where a cue's sound is, once its hash holds; the attention tone is the cluster's own."""
+        if cue.turn is not None and cue.turn.step is Step.TONE:
+            return self._attention
+        sha256 = cue.occurrence.bulletin.sha256
+        return self._cache.path(sha256) if await self._cache.is_whole(sha256) else None
 
     def _mono_ns(self, at: datetime) -> int:
         ahead = at - self._clock.now()
@@ -145,6 +159,7 @@ class Airing:
             self._forget(item)
             if self.open is not None and self.open.key == cue.key:
                 self.sound_ended_at = self._clock.now()
+                self._save(replace(self.open, heard_until=self.sound_ended_at))
 
     def _forget(self, item: str) -> None:
         cue = self._items.pop(item)
@@ -155,6 +170,8 @@ class Airing:
         cue = self._items.get(event.item)
         if cue is None:
             return None
+        if cue.turn is not None:
+            return self._on_emergency(event, cue)
         match event:
             case Prepared():
                 log.debug("prepared %s", event.item)
@@ -172,6 +189,25 @@ class Airing:
                 return why
         return None
 
+    def _on_emergency(self, event: PlayerEvent, cue: Cue) -> str | None:
+        match event:
+            case Started(mono_ns=mono_ns):
+                self.player_failed = False
+                self._desk.began(cue, self._wall(mono_ns))
+            case HeardOut():
+                self._forget(event.item)
+                self.sound_ended_at = self._clock.now()
+                self._desk.heard_out(cue, self.sound_ended_at)
+            case Failed(why=why):
+                log.error("player failed on emergency %s: %s", cue.occurrence.slot.id, why)
+                self.player_failed = True
+                self._forget(event.item)
+                self._desk.failed(cue)
+                return why
+            case _:
+                pass
+        return None
+
     def _wall(self, mono_ns: int) -> datetime:
         return self._clock.now() - timedelta(microseconds=(self._clock.mono_ns() - mono_ns) / 1000)
 
@@ -179,8 +215,7 @@ class Airing:
         self.player_failed = False
         self._heard_here = cue.key
         if self.open is not None and self.open.key == cue.key:
-            reason = Reason.PLAYER_FAILED if cue.key in self.failures else Reason.AGENT_DOWN
-            self._save(resumed(self.open, at, reason))
+            self._save(resumed(self.open, at, self._why_gone(self.open)))
         else:
             if self.open is not None:
                 self.close(row_of_heard_out(self.open, self.open.ends_at))
@@ -209,9 +244,18 @@ class Airing:
         if self._clock.mono_ns() - self._saved_ns >= SAVE_PROGRESS_NS:
             self._save(self.open)
 
+    def _why_gone(self, item: OpenItem) -> Reason:
+        """Why the item on air was not heard until now."""
+        until = self._desk.overridden_until
+        if until is not None and until >= item.heard_until:
+            return Reason.INTERRUPTED
+        return Reason.PLAYER_FAILED if item.key in self.failures else Reason.AGENT_DOWN
+
     def _heard_out(self, item: str, cue: Cue) -> None:
         self._forget(item)
         self.sound_ended_at = self._clock.now()
+        if self._desk.is_on and self.open is not None and self._clock.now() < self.open.ends_at:
+            return  # an emergency took its place: the player ran through the rest unheard
         if self.open is not None and self.open.key == cue.key:
             self.close(row_of_heard_out(self.open, self.open.ends_at))
 
@@ -248,10 +292,10 @@ class Airing:
         is_ours = self.open is not None and self.open.key == self._heard_here
         sounding = self._heard_here if is_ours else None
         for item, cue in list(self._items.items()):
-            if cue.key != sounding:
+            if cue.key != sounding and cue.turn is None:
                 self._drop(cue)
                 continue
-            moved = replace(cue, begun_at=cue.begun_at + step, start_at=cue.start_at + step)
+            moved = moved_cue(cue, step)
             self._items[item] = moved
             self.cued = tuple(moved if held == cue else held for held in self.cued)
         if self.open is not None and is_ours:
@@ -260,6 +304,12 @@ class Airing:
         self.sound_ended_at = _moved(self.sound_ended_at, step)
         self.guard_tripped_at = _moved(self.guard_tripped_at, step)
         self._silent_from = _moved(self._silent_from, step)
+
+
+def moved_cue(cue: Cue, step: timedelta) -> Cue:
+    """What the player holds, by the time that the clock was set to."""
+    turn = cue.turn and replace(cue.turn, not_before=cue.turn.not_before + step)
+    return replace(cue, begun_at=cue.begun_at + step, start_at=cue.start_at + step, turn=turn)
 
 
 def _moved(at: datetime | None, step: timedelta) -> datetime | None:

@@ -11,10 +11,14 @@ from contract.ports import Clock
 from contract.status import Reported
 from edge.core.clock_trust import Doubt
 from edge.core.state import Limits
+from edge.shell.acks import Acks
 from edge.shell.airing import Airing
+from edge.shell.attention import open_attention
 from edge.shell.clock_watch import ClockWatch
+from edge.shell.commander import Commander
 from edge.shell.config import EdgeConfig
 from edge.shell.diary import Diary
+from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.fault_board import FaultBoard
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import Inbox
@@ -22,7 +26,8 @@ from edge.shell.ledger import Ledger
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.plan_store import PlanStore
-from edge.shell.reporting import Publisher, Reporter
+from edge.shell.publisher import Publisher
+from edge.shell.reporting import Reporter
 from edge.shell.runner import Parts, Runner
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
@@ -65,6 +70,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     diary: Diary
     faults: FaultBoard
     plans: PlanKeeper
+    acks: Acks
 
 
 def assemble(opened: Opened) -> Assembly:
@@ -74,8 +80,19 @@ def assemble(opened: Opened) -> Assembly:
     diary = Diary(clock=o.clock, ledger=o.ledger, poke=outbox.poke)
     watch = ClockWatch(clock=o.clock, diary=diary, doubt=o.clock_doubt)
     faults = FaultBoard(diary)
+    acks = Acks(clock=o.clock, link=o.link)
+    desk = EmergencyDesk(
+        clock=o.clock, ledger=o.ledger, acks=acks, held=o.cache.held, on_row=outbox.poke
+    )
+    attention = open_attention(o.state)
     airing = Airing(
-        clock=o.clock, player=o.player, amplifier=o.amplifier, ledger=o.ledger, cache=o.cache
+        clock=o.clock,
+        player=o.player,
+        amplifier=o.amplifier,
+        ledger=o.ledger,
+        cache=o.cache,
+        desk=desk,
+        attention=attention.path,
     )
     reporter = Reporter(
         clock=o.clock,
@@ -95,8 +112,21 @@ def assemble(opened: Opened) -> Assembly:
         fetcher=o.fetcher,
         airing=airing,
         diary=diary,
+        urgent=lambda: desk.sounds,
+    )
+    commander = Commander(
+        config=o.config,
+        clock=o.clock,
+        ledger=o.ledger,
+        plans=plans,
+        desk=desk,
+        acks=acks,
+        diary=diary,
+        faults=faults,
     )
     taker = Taker(
+        commander=commander,
+        acks=acks,
         config=o.config,
         airing=airing,
         ledger=o.ledger,
@@ -108,6 +138,9 @@ def assemble(opened: Opened) -> Assembly:
         faults=faults,
     )
     parts = Parts(
+        desk=desk,
+        attention=attention.bulletin,
+        commander=commander,
         clock=o.clock,
         watch=watch,
         limits=o.limits,
@@ -124,6 +157,7 @@ def assemble(opened: Opened) -> Assembly:
         on_turn=o.on_turn,
     )
     return Assembly(
+        acks=acks,
         runner=Runner(parts),
         airing=airing,
         outbox=outbox,

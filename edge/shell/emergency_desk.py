@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from contract.command import Stage
 from contract.ids import Sha256, SlotId
 from contract.journal import ItemRow, Outcome, Reason
+from contract.model import Bulletin
 from contract.ports import Clock
 from edge.core.emergency import Emergency, Step, Turn, after_step, shifted
 from edge.core.obey import Marks
@@ -62,6 +63,16 @@ class EmergencyDesk:
         self.overridden_until: datetime | None = None
         self.link_up = False
 
+    @property
+    def is_on(self) -> bool:
+        """Whether something of an emergency has sounded and it is not over."""
+        return any(one.has_begun for one in self.queue)
+
+    @property
+    def sounds(self) -> tuple[Bulletin, ...]:
+        """What must be on the card for those that are not over, most urgent first."""
+        return tuple(sound for one in self.queue for sound in one.sounds)
+
     def take(self, emergency: Emergency, marks: Marks | None = None) -> None:
         """One more; with it the marks of the command that began it go into the ledger, in one step."""
         self.queue = (*self.queue, emergency)
@@ -74,9 +85,10 @@ class EmergencyDesk:
             if wanted in (None, one.id):
                 self._end(one, Reason.STOPPED)
 
-    def expire(self, old: tuple[Emergency, ...]) -> None:
-        """Forgets those that may not begin any more."""
-        for one in old:
+    def follow(self, turn: Turn | None, expired: tuple[Emergency, ...]) -> None:
+        """Takes a decision along: where the one on air stands, and which may not begin any more."""
+        self.turn = turn
+        for one in expired:
             self._end(one, Reason.EXPIRED)
 
     def _find(self, cue: Cue) -> Emergency | None:

@@ -9,7 +9,7 @@ from contract.codec import encode_batch
 from contract.journal import JournalBatch
 from contract.topics import Kind
 from edge.shell.ledger import Ledger
-from edge.shell.reporting import Publisher
+from edge.shell.publisher import Publisher
 from edge.shell.waiting import comes
 
 log = logging.getLogger(__name__)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from contract.codec import Refused
 from contract.ids import Sha256
 from contract.journal import EventKind
-from contract.model import Desired
+from contract.model import Bulletin, Desired
 from contract.ports import Clock
 from edge.core.needs import sounds_in_order_of_need
 from edge.shell.airing import Airing
@@ -43,6 +44,7 @@ class PlanKeeper:
         fetcher: Fetcher,
         airing: Airing,
         diary: Diary,
+        urgent: Callable[[], tuple[Bulletin, ...]],
     ) -> None:
         self._config = config
         self._clock = clock
@@ -52,6 +54,7 @@ class PlanKeeper:
         self._fetcher = fetcher
         self._airing = airing
         self._diary = diary
+        self._urgent = urgent
         self.plan: Desired | None = None
         self.accepted_at: datetime | None = None
         self.refused = 0
@@ -110,8 +113,6 @@ class PlanKeeper:
         self.plan = plan
         self._airing.plan_version = self.version
         self.fetch_what_is_missing()
-        keep = frozenset(bulletin.sha256 for bulletin in plan.bulletins) if plan else frozenset()
-        self._cache.evict(keep | {cue.occurrence.bulletin.sha256 for cue in self._airing.cued})
 
     def shift(self, step: timedelta) -> None:
         """The clock was set: when the plan came, by the new time."""
@@ -124,5 +125,9 @@ class PlanKeeper:
         self.fetch_what_is_missing()
 
     def fetch_what_is_missing(self) -> None:
-        """Says again what is needed, soonest first."""
-        self._fetcher.want(sounds_in_order_of_need(self.plan, self._clock.now()))
+        """Says again what is needed, emergencies first, then soonest first; all else may go."""
+        urgent = self._urgent()
+        needed = (*urgent, *sounds_in_order_of_need(self.plan, self._clock.now()))
+        self._fetcher.want(needed)
+        cued = {cue.occurrence.bulletin.sha256 for cue in self._airing.cued}
+        self._cache.evict(frozenset(cued | {sound.sha256 for sound in needed}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -17,6 +16,7 @@ from edge.core.state import OpenItem
 from edge.shell.airing import Airing
 from edge.shell.clock_watch import ClockWatch
 from edge.shell.fault_board import FaultBoard
+from edge.shell.publisher import Publisher
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from edge.shell.waiting import comes
@@ -28,16 +28,6 @@ PAUSE_S = 1.0
 
 AGAIN_S = 30.0
 """A report that the link did not take is tried again after so long, or when something changes."""
-
-
-class Publisher(Protocol):
-    """The part of the link that a reporter needs."""
-
-    async def publish(
-        self, kind: Kind, payload: bytes, *, retain: bool = False, qos: int = 1
-    ) -> bool:
-        """Hands a message over; False when the link is down."""
-        ...
 
 
 class Reporter:

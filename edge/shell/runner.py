@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from contract.fault import FaultCode
 from contract.journal import EventKind
+from contract.model import Bulletin
 from contract.ports import Clock
 from edge.core.decide import decide
 from edge.core.reconcile import reconcile
@@ -20,7 +21,9 @@ from edge.core.rows import closed_items, row_of_closing
 from edge.core.state import Closing, Decision, Limits, Snapshot
 from edge.shell.airing import Airing
 from edge.shell.clock_watch import ClockWatch
+from edge.shell.commander import Commander
 from edge.shell.diary import Diary
+from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.fault_board import FaultBoard
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
@@ -58,6 +61,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     taker: Taker
     diary: Diary
     faults: FaultBoard
+    desk: EmergencyDesk
+    attention: Bulletin
+    commander: Commander
     on_turn: Callable[[], None] = lambda: None
 
 
@@ -110,6 +116,7 @@ class Runner:
         await p.airing.apply(commands)
         for damaged in snapshot.held - p.cache.held():
             p.plans.sound_damaged(damaged)
+        p.commander.look()
         self._tell_faults(snapshot)
         p.reporter.report(
             p.plans.plan, p.airing, waiting=p.ledger.waiting(), refused=p.plans.refused
@@ -143,10 +150,15 @@ class Runner:
             trusted_since=p.watch.trusted_since,
             clock_set_at=p.watch.set_at,
             plan_accepted_at=p.plans.accepted_at,
+            emergencies=p.desk.queue,
+            turn=p.desk.turn,
+            attention=p.attention,
+            overridden_until=p.desk.overridden_until,
         )
 
     def _settle(self, decision: Decision) -> None:
         p = self._p
+        p.desk.follow(decision.turn, decision.expired)
         if decision.close_open is not None:
             p.airing.close_open(decision.close_open)
         for closing in decision.closings:
@@ -211,6 +223,7 @@ class Runner:
         news = p.watch.follow()
         if news.step is not None:
             p.airing.shift(news.step)
+            p.desk.shift(news.step)
             p.plans.shift(news.step)
         if news.step is not None or news.became_trusted:
             self._recall_closed()

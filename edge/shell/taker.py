@@ -10,12 +10,16 @@ from msgspec import Struct
 from contract.codec import Refused, open_signed
 from contract.fault import FaultCode
 from contract.journal import EventKind, JournalAck
+from edge.shell.acks import Acks
 from edge.shell.airing import Airing
+from edge.shell.commander import Commander
 from edge.shell.config import EdgeConfig
 from edge.shell.diary import Diary
 from edge.shell.fault_board import FaultBoard
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import (
+    BeaconCame,
+    CommandCame,
     DesiredCame,
     JournalAckCame,
     LinkIsDown,
@@ -46,16 +50,21 @@ class Taker(Struct, frozen=True, kw_only=True):
     reporter: Reporter
     diary: Diary
     faults: FaultBoard
+    commander: Commander
+    acks: Acks
 
     def take(self, event: object) -> None:
         """Lets an event have its effect."""
         match event:
-            case DesiredCame(note=note):
-                self.plans.take(note)
-            case JournalAckCame(note=note):
-                self._take_journal_ack(note)
-            case LinkIsUp() | LinkIsDown():
-                self._link_changed(is_up=isinstance(event, LinkIsUp))
+            case (
+                DesiredCame()
+                | JournalAckCame()
+                | CommandCame()
+                | BeaconCame()
+                | LinkIsUp()
+                | LinkIsDown()
+            ):
+                self._take_from_link(event)
             case SoundArrived(sha256=sha256):
                 log.info("sound %s is here", sha256[:12])
             case SoundRefused(sha256=sha256, why=why):
@@ -68,6 +77,27 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self._take_hardware(event)
             case _:
                 log.error("an event that nobody expects: %r", event)
+
+    def _take_from_link(
+        self,
+        event: DesiredCame | JournalAckCame | CommandCame | BeaconCame | LinkIsUp | LinkIsDown,
+    ) -> None:
+        match event:
+            case DesiredCame(note=note):
+                self.plans.take(note)
+            case JournalAckCame(note=note):
+                self._take_journal_ack(note)
+            case CommandCame(note=note):
+                self.commander.take(note)
+            case BeaconCame(note=note):
+                self.commander.take_beacon(note)
+            case LinkIsUp(nonce=nonce):
+                self.commander.connected(nonce)
+                self._link_changed(is_up=True)
+            case LinkIsDown():
+                self._link_changed(is_up=False)
+            case _:
+                assert_never(event)
 
     def _take_player(self, event: Prepared | Started | Progress | HeardOut | Failed) -> None:
         why = self.airing.on_player(event)
@@ -94,6 +124,7 @@ class Taker(Struct, frozen=True, kw_only=True):
             self.fetcher.link_is_up()
             self.reporter.link_is_up()
             self.outbox.link_is_up()
+            self.acks.link_is_up()
 
     def _take_hardware(
         self, event: ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged

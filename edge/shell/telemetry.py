@@ -9,7 +9,7 @@ from contract.ports import Clock
 from contract.status import TELEMETRY_INTERVAL_S, Telemetry
 from contract.topics import Kind
 from edge.shell.ledger import Ledger
-from edge.shell.reporting import Publisher
+from edge.shell.publisher import Publisher
 from hardware.machine import Machine
 
 FIRST_AFTER_S = 5.0

@@ -10,9 +10,11 @@ from contract.ports import ClockTrust
 from contract.status import Reported, Telemetry
 from contract.topics import Kind
 from edge.core.clock_trust import Doubt
+from edge.shell.acks import Acks
 from edge.shell.airing import Airing
 from edge.shell.clock_watch import ClockWatch
 from edge.shell.diary import Diary
+from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.fault_board import FaultBoard
 from edge.shell.ledger import Ledger
 from edge.shell.reporting import Reporter
@@ -42,7 +44,19 @@ class Desk:
         )
         player: Any = None
         self.airing = Airing(
-            clock=clock, player=player, amplifier=player, ledger=self.ledger, cache=self.cache
+            clock=clock,
+            player=player,
+            amplifier=player,
+            ledger=self.ledger,
+            cache=self.cache,
+            desk=EmergencyDesk(
+                clock=clock,
+                ledger=self.ledger,
+                acks=Acks(clock=clock, link=wire),
+                held=self.cache.held,
+                on_row=lambda: None,
+            ),
+            attention=folder / "attention.wav",
         )
 
     def report(self, plan: Any = None, *, waiting: int = 0) -> None:

@@ -11,6 +11,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from contract.codec import sign
+from contract.command import Audience, Beacon, Command, Order, StartEmergency, StopEmergency
 from contract.ids import ClusterId
 from contract.journal import EventKind, EventRow, ItemRow, Outcome, Reason
 from contract.model import Bulletin, Stop
@@ -22,7 +24,15 @@ from edge.shell.assembly import Opened, assemble
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
 from edge.shell.fetcher import Fetcher
-from edge.shell.inbox import DesiredCame, Inbox, JournalAckCame, LinkIsDown, LinkIsUp
+from edge.shell.inbox import (
+    BeaconCame,
+    CommandCame,
+    DesiredCame,
+    Inbox,
+    JournalAckCame,
+    LinkIsDown,
+    LinkIsUp,
+)
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
@@ -69,6 +79,7 @@ class Playing(Struct, kw_only=True):
     whole_ms: int
     start_ns: int | None = None
     sounds: bool = False
+    cut: bool = False
 
 
 class FakePlayer:
@@ -110,6 +121,12 @@ class FakePlayer:
             self.heard.append((self._clock.at_s, "failed"))
             self.on_event(Failed(item=item, why="the worker has died"))
 
+    def _take_the_place_of_others(self, item: Playing) -> None:
+        for other in self.items.values():
+            if other is not item and other.sounds:
+                other.cut = True
+                self.heard.append((self._clock.at_s, "cut"))
+
     def tick(self) -> None:
         now_ns = self._clock.mono_ns()
         for name, item in list(self.items.items()):
@@ -117,12 +134,16 @@ class FakePlayer:
                 continue
             if not item.sounds:
                 item.sounds = True
+                self._take_the_place_of_others(item)
                 late_s = (now_ns - item.start_ns) / 1e9
                 began_s = round(self._clock.at_s - late_s, 3)
                 self.heard.append((began_s, f"from {item.offset_ms} ms at {item.volume_pct} %"))
                 self.on_event(Started(item=name, mono_ns=item.start_ns))
             position_ms = item.offset_ms + (now_ns - item.start_ns) // 1_000_000
-            if position_ms >= item.whole_ms:
+            if item.cut:  # VLC runs through what nobody hears
+                del self.items[name]
+                self.on_event(HeardOut(item=name))
+            elif position_ms >= item.whole_ms:
                 del self.items[name]
                 self.heard.append((self._clock.at_s, "heard out"))
                 self.on_event(HeardOut(item=name))
@@ -776,3 +797,153 @@ async def test_an_event_that_comes_as_the_loop_is_stopped_does_not_keep_it(
             cabinet.inbox.put(ClockChanged())
             for _ in range(turns):
                 await asyncio.sleep(0)
+
+
+# Emergencies
+
+
+class Alarm:
+    """Orders of a hub that has met this cluster."""
+
+    def __init__(self, cabinet: Cabinet) -> None:
+        self._cabinet = cabinet
+        self._seq = 0
+        cabinet.durations_ms["attention"] = TONE_S * 1000
+
+    async def meet_hub(self) -> None:
+        cabinet, now = self._cabinet, self._cabinet.clock.now()
+        whom: dict[str, Any] = {"commune": "binh-lu", "cluster": "bl-01", "at": now}
+        beacon = Beacon(nonce="12345678", seq_floor=self._seq, **whom)
+        note = sign(beacon, cabinet.papers.signer)
+        await cabinet.tell(LinkIsUp(nonce="12345678"), BeaconCame(note=note))
+
+    async def order(self, order: Order, **more: Any) -> None:
+        self._seq += 1
+        now = self._cabinet.clock.now()
+        facts: dict[str, Any] = {
+            "commune": "binh-lu",
+            "id": f"e-{self._seq}",
+            "seq": self._seq,
+            "audience": Audience(everyone=True),
+            "issued_at": now,
+            "expires_at": now + timedelta(minutes=5),
+            "order": order,
+        }
+        note = sign(Command(**(facts | more)), self._cabinet.papers.signer)
+        await self._cabinet.tell(CommandCame(note=note))
+
+    async def sound(self, bulletin: Bulletin, **more: Any) -> None:
+        facts: dict[str, Any] = {"repeats": 2, "gap_s": 1, "volume_pct": 100} | more
+        await self.order(StartEmergency(bulletin=bulletin, **facts))
+
+
+TONE_S = 6
+
+
+@pytest.fixture
+async def alarm(cabinet: Cabinet) -> Alarm:
+    made = Alarm(cabinet)
+    await made.meet_hub()
+    return made
+
+
+async def test_an_emergency_is_toned_spoken_repeated_and_over(
+    cabinet: Cabinet, alarm: Alarm
+) -> None:
+    await cabinet.pass_to(-10)
+    await alarm.sound(cabinet.bulletin("lu", 3))
+    await cabinet.pass_to(10)
+    heard = [what for _, what in cabinet.player.heard]
+    assert heard == ["from 0 ms at 100 %", "heard out"] * 3
+    (tone_s, _), (tone_end_s, _), (first_s, _), (first_end_s, _), (again_s, _), _ = (
+        cabinet.player.heard
+    )
+    assert -10 + WARM_UP_S <= tone_s <= -10 + WARM_UP_S + 2 * MARGIN_S + STEP_S
+    assert tone_end_s - tone_s == pytest.approx(TONE_S, abs=2 * STEP_S)
+    assert first_s - tone_end_s <= 2 * STEP_S
+    assert again_s - first_end_s == pytest.approx(1, abs=2 * STEP_S)
+    assert [word for _, word in cabinet.relay.switched] == ["on", "off"]
+    (row,) = cabinet.rows()
+    assert (row.slot, row.outcome) == ("e-1", Outcome.COMPLETED)
+
+
+async def test_it_takes_the_place_of_what_sounds_which_is_rejoined_in_step(
+    cabinet: Cabinet, alarm: Alarm
+) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=40))
+    await cabinet.pass_to(5)
+    await alarm.sound(cabinet.bulletin("lu", 3), repeats=1)
+    await cabinet.pass_to(45)
+    whats = [what for _, what in cabinet.player.heard]
+    assert whats[:3] == ["from 0 ms at 80 %", "cut", "from 0 ms at 100 %"]
+    cut_s, tone_s = cabinet.player.heard[1][0], cabinet.player.heard[2][0]
+    assert abs(cut_s - tone_s) <= STEP_S
+    assert cut_s <= 5 + 3 * STEP_S
+    _, (began_s, rejoined) = (one for one in cabinet.player.heard if one[1].endswith("80 %"))
+    assert rejoined == f"from {round(began_s * 1000)} ms at 80 %"
+    assert began_s <= 5 + TONE_S + 3 + 2
+    assert [word for _, word in cabinet.relay.switched] == ["on", "off"]
+    by_slot = {str(row.slot): row for row in cabinet.rows()}
+    row = by_slot["slot-tin"]
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.INTERRUPTED)
+    (gap,) = row.interruptions
+    assert gap.reason is Reason.INTERRUPTED
+    assert (gap.from_at - FIVE).total_seconds() == pytest.approx(cut_s, abs=3 * STEP_S)
+    assert (gap.to_at - FIVE).total_seconds() == pytest.approx(began_s, abs=STEP_S)
+    assert by_slot["e-1"].outcome is Outcome.COMPLETED
+
+
+async def test_a_stop_silences_it_at_once_and_the_programme_goes_on(
+    cabinet: Cabinet, alarm: Alarm
+) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=40))
+    await cabinet.pass_to(5)
+    await alarm.sound(cabinet.bulletin("lu", 30))
+    await cabinet.pass_to(9)
+    await alarm.order(StopEmergency())
+    await cabinet.pass_to(12)
+    assert [what for _, what in cabinet.player.heard][-2:][0] == "stopped"
+    assert cabinet.player.heard[-2][0] <= 9 + STEP_S
+    assert cabinet.player.heard[-1][1].endswith("at 80 %")
+
+
+async def test_it_sounds_with_a_clock_that_nobody_trusts_and_after_a_power_cut(
+    open_cabinet: Any,
+) -> None:
+    async with open_cabinet() as before:
+        alarm = Alarm(before)
+        await alarm.meet_hub()
+        await alarm.sound(before.bulletin("lu", 3), repeats=1)
+        await before.pass_to(-26)
+    async with open_cabinet(-20.0) as after:
+        after.clock.known = ClockTrust.LAST_SAVED
+        await after.pass_to(0)
+        assert [what for _, what in after.player.heard] == ["from 0 ms at 100 %", "heard out"] * 2
+        assert [row.outcome for row in after.rows()] == [Outcome.COMPLETED]
+
+
+async def test_the_tone_sounds_until_the_bulletin_is_there(
+    cabinet: Cabinet, alarm: Alarm, media: Any, running: Any, eventually: Any
+) -> None:
+    await alarm.sound(cabinet.bulletin("lu", 3, held=False), repeats=1)
+    await cabinet.pass_to(-15)
+    heard = [what for _, what in cabinet.player.heard]
+    assert heard[:3] == ["from 0 ms at 100 %", "heard out", "from 0 ms at 100 %"]
+    media.offer(cabinet.papers.sound("lu"))
+    cabinet.media_url = media.url
+    async with running(cabinet.fetcher.run()):
+        await eventually(cabinet.cache.held)
+    await cabinet.pass_to(0)
+    assert [row.outcome for row in cabinet.rows()] == [Outcome.COMPLETED]
+
+
+async def test_a_clock_that_is_set_meanwhile_cuts_nothing_of_it(
+    cabinet: Cabinet, alarm: Alarm
+) -> None:
+    await cabinet.pass_to(-20)
+    await alarm.sound(cabinet.bulletin("lu", 3), repeats=1)
+    await cabinet.pass_to(-15)
+    cabinet.clock.step_wall(-3600)
+    await cabinet.pass_to(-3600)
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 100 %", "heard out"] * 2
+    assert not cabinet.relay.is_on
