@@ -147,7 +147,8 @@ async def test_contacts_are_right_again_after_a_power_cut(
         await until(lambda: wire(pins, CABINET.arrester.gpio))
 
 
-STATE = json.dumps({"clock": {"offset_s": 0.0, "synchronised": True, "rtc": True}}).encode() + b"\n"
+CLOCK = {"offset_s": 0.0, "synchronised": True, "rtc": True, "cell_offset_s": None, "boot": 0}
+STATE = json.dumps({"clock": CLOCK}).encode() + b"\n"
 
 
 class HalfLine(socketserver.StreamRequestHandler):
