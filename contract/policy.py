@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
@@ -64,7 +64,9 @@ def _weekly_starts(
     last = end.astimezone(zone).date()
     while day <= last:
         if day.isoweekday() in weekly.days and _in_dates(day, weekly):
-            for at in (datetime.combine(day, moment, tzinfo=zone) for moment in times):
+            for moment in times:
+                # In UTC: sums with a local time would follow the zone's history (+08:00 in 1970).
+                at = datetime.combine(day, moment, tzinfo=zone).astimezone(UTC)
                 if start <= at < end:
                     yield at
         day += timedelta(days=1)

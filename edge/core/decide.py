@@ -177,12 +177,17 @@ def _amplifier_on(
     pause = timedelta(seconds=limits.keep_on_s)
     return any(
         _switch_on_at(one.begins_at, limits) <= now + pause
-        for one in _playable(programme, snapshot)
+        for one in _playable(programme, snapshot, limits)
     )
 
 
-def _playable(programme: Programme, snapshot: Snapshot) -> list[Placing]:
-    return [one for one in programme.placings if one.occurrence.bulletin.sha256 in snapshot.held]
+def _playable(programme: Programme, snapshot: Snapshot, limits: Limits) -> list[Placing]:
+    return [
+        one
+        for one in programme.placings
+        if one.occurrence.bulletin.sha256 in snapshot.held
+        and not _has_failed(one, snapshot, limits)
+    ]
 
 
 # When to look again

@@ -96,7 +96,8 @@ def first_owed_at(snapshot: Snapshot, limits: Limits) -> datetime:
         slots = snapshot.plan.slots if snapshot.plan else ()
         longest = max((slot.late_limit_s for slot in slots), default=0)
         return snapshot.now - timedelta(seconds=longest)
-    return min(snapshot.now, max(oldest, snapshot.watermark))
+    owed_since = snapshot.owed_since or snapshot.watermark
+    return min(snapshot.now, max(oldest, snapshot.watermark, owed_since))
 
 
 def _candidates(snapshot: Snapshot, plan: Desired, limits: Limits) -> list[Occurrence]:
@@ -153,7 +154,7 @@ class _Layout:
         if self._is_quiet(one, begins_at):
             return Reason.QUIET_HOURS
         if begins_at > one.last_start_at:
-            return Reason.WAITED_TOO_LONG
+            return self._held_back_by or Reason.WAITED_TOO_LONG
         if self._is_late(one, begins_at):
             return self._why_late(one, begins_at)
         return None

@@ -129,6 +129,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         held: Sounds on the card that were verified.
         closed: Items with a journal row; None: they never sounded.
         watermark: Planned starts before this have their row; None: none was ever owed.
+        owed_since: No planned start before this was ever owed, however far the clock was set back since.
         cued: What the player holds ready or plays.
         failures: How often the player has failed on an item.
         amplifier_on_at: When the amplifier was switched on; None: it is off.
@@ -151,6 +152,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     closed: Mapping[OccurrenceKey, Aired | None] = {}
     open: OpenItem | None = None
     watermark: datetime | None = None
+    owed_since: datetime | None = None
     cued: tuple[Cue, ...] = ()
     failures: Mapping[OccurrenceKey, int] = {}
     amplifier_on_at: datetime | None = None

@@ -159,8 +159,16 @@ class Ledger:
         return datetime.fromisoformat(found) if found else None
 
     def set_watermark(self, at: datetime) -> None:
-        """Moves the watermark."""
-        self._save({"watermark": at.isoformat()})
+        """Moves the watermark; where it was first set nothing was owed before."""
+        facts: dict[str, str | None] = {"watermark": at.isoformat()}
+        if self._fact("owed_since") is None:
+            facts["owed_since"] = at.isoformat()
+        self._save(facts)
+
+    def owed_since(self) -> datetime | None:
+        """No planned start before this was ever owed: where the watermark was first set."""
+        found = self._fact("owed_since")
+        return datetime.fromisoformat(found) if found else None
 
     def count(self, name: str) -> int:
         """A counter's value."""

@@ -28,6 +28,7 @@ class PlanKeeper:
     """Takes plans and keeps the newest.
 
     Attributes:
+        before_accepting: Is told of a good plan while the one before it is still in force.
         plan: In force; None: there is none yet.
         accepted_at: When it came over the link; None: it was on the card at the start.
         refused: Plans refused since the start.
@@ -55,6 +56,7 @@ class PlanKeeper:
         self._airing = airing
         self._diary = diary
         self._urgent = urgent
+        self.before_accepting: Callable[[Desired], None] = lambda plan: None
         self.plan: Desired | None = None
         self.accepted_at: datetime | None = None
         self.refused = 0
@@ -94,6 +96,7 @@ class PlanKeeper:
         self._accept(plan, note)
 
     def _accept(self, plan: Desired, note: bytes) -> None:
+        self.before_accepting(plan)
         try:
             self._store.save(note)
         except OSError as error:

@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from contract.fault import FaultCode
 from contract.journal import EventKind
-from contract.model import Bulletin
+from contract.model import Bulletin, Desired
 from contract.ports import Clock
 from edge.core.decide import decide
 from edge.core.reconcile import reconcile
 from edge.core.rest import rests_until
 from edge.core.rows import closed_items, row_of_closing
 from edge.core.state import Closing, Decision, Limits, Snapshot
+from edge.core.succession import succeed
 from edge.shell.airing import Airing
 from edge.shell.clock_watch import ClockWatch
 from edge.shell.commander import Commander
@@ -73,6 +74,8 @@ class Runner:
     def __init__(self, parts: Parts) -> None:
         self._p = parts
         self._watermark: datetime | None = None
+        self._owed_since: datetime | None = None
+        parts.plans.before_accepting = self._settle_before
 
     async def run(self) -> None:
         """Runs for ever."""
@@ -90,7 +93,7 @@ class Runner:
 
     def _start(self) -> None:
         p = self._p
-        self._watermark = p.ledger.watermark()
+        self._watermark, self._owed_since = p.ledger.watermark(), p.ledger.owed_since()
         self._recall_closed()
         p.plans.recall()
         self._p.diary.event(EventKind.BOOT, detail=p.reporter.software)
@@ -141,6 +144,7 @@ class Runner:
             closed=p.airing.closed,
             open=p.airing.open,
             watermark=self._watermark,
+            owed_since=self._owed_since,
             cued=p.airing.cued,
             failures=p.airing.failures,
             amplifier_on_at=p.airing.amplifier_on_at,
@@ -167,6 +171,15 @@ class Runner:
             p.outbox.poke()
         self._move_watermark(decision)
 
+    def _settle_before(self, plan: Desired) -> None:
+        """Writes what the plan in force leaves behind, before the next one is on the card: a power cut loses no row."""
+        found = succeed(self._gather(), plan, self._p.limits)
+        for closing in found.closings:
+            self._tell_not_aired(closing)
+        if found.watermark is not None and found.watermark != self._watermark:
+            self._p.ledger.set_watermark(found.watermark)
+            self._watermark = found.watermark
+
     def _tell_not_aired(self, closing: Closing) -> None:
         p = self._p
         row = row_of_closing(
@@ -187,6 +200,7 @@ class Runner:
         ):
             self._p.ledger.set_watermark(now_at)
             self._watermark = now_at
+            self._owed_since = self._p.ledger.owed_since()
             if self._p.watch.trust.is_trusted:
                 self._p.ledger.prune(self._p.clock.now())
         if self._p.watch.trust.is_trusted:

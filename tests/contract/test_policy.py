@@ -126,3 +126,15 @@ def test_precedence_of_the_three_kinds() -> None:
         > Precedence.SCHEDULED
         > Precedence.FILLER
     )
+
+
+def test_planned_starts_are_instants_without_the_history_of_a_zone() -> None:
+    (start,) = planned_starts(
+        slot(Weekly(days=(1,), times=("08:00",))),
+        local("2026-11-23T00:00"),
+        local("2026-11-24T00:00"),
+        ZONE,
+    )
+    back = timedelta(days=56 * 365)
+    assert start - back == start.astimezone(UTC) - back
+    assert (start - back).utcoffset() == timedelta(0)

@@ -146,3 +146,11 @@ def test_an_item_that_the_guards_rest_outlasts_says_so(scene: Any) -> None:
     tripped = scene.at(590)
     decision = decide(scene.snapshot(plan, 601, guard_tripped_at=tripped), LIMITS)
     assert [c.reason for c in decision.closings] == [Reason.INTERRUPTED]
+
+
+def test_however_far_the_clock_was_set_back_nothing_is_owed_of_before_the_first_plan(
+    scene: Any,
+) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
+    facts = {"watermark": scene.at(-1e9), "owed_since": scene.at(100)}
+    assert decide(scene.snapshot(plan, 9000, **facts), LIMITS).closings == ()

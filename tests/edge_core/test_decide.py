@@ -418,3 +418,10 @@ def test_every_planned_item_gets_exactly_one_row_and_never_two_sound(
 def test_unknown_sha_is_not_held(scene: Any) -> None:
     plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
     assert decide(scene.snapshot(plan, -3, held=frozenset({Sha256("0" * 64)})), LIMITS).cues == ()
+
+
+def test_the_amplifier_is_not_kept_on_for_an_item_that_is_given_up(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
+    failures = {(plan.slots[0].id, scene.at(0)): LIMITS.player_failures}
+    facts = {"failures": failures, "amplifier_on_at": scene.at(-3)}
+    assert not decide(scene.snapshot(plan, 1, **facts), LIMITS).amplifier_on

@@ -50,3 +50,13 @@ def test_after_maintenance_an_item_within_its_late_limit_joins(scene: Any) -> No
     cue = decide(scene.snapshot(plan, 300, plan_accepted_at=scene.at(300)), LIMITS).cues[0]
     assert cue.begun_at == scene.at(0)
     assert cue.reason is Reason.JOINED_LATE
+
+
+def test_who_would_have_waited_too_long_is_missed_for_the_maintenance(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("long", 3600), scene.slot("long", 0)),
+        (scene.bulletin("short"), scene.slot("short", 10)),
+        maintenance=True,
+    )
+    decision = decide(scene.snapshot(plan, 11), LIMITS)
+    assert [c.reason for c in decision.closings] == [Reason.MAINTENANCE]
