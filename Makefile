@@ -1,5 +1,5 @@
 # Two commands matter: `make bench` to see and hear it, `make test` to check it.
-.PHONY: bench test check scenarios benchmark lock clean
+.PHONY: bench test check scenarios benchmark crash-trials lock clean
 
 bench:            ## hub and six simulated clusters with a Vietnamese programme on air; Ctrl-C stops everything
 	@scripts/setup bench
@@ -24,6 +24,12 @@ benchmark:        ## the figures, as a table and as JSON
 
 lock:             ## lock the dependencies anew (needs uv)
 	@scripts/lock
+
+N ?= 1000
+SEED ?= 1
+crash-trials:     ## the store killed at random instants N times, its card forgetting, torn and dying: nothing lost
+	@scripts/setup bench
+	@.venv/bin/loaxa-bench crash-trials --n $(N) --seed $(SEED) --out .work/crash-trials.json
 
 clean:            ## forget everything that was made here
 	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

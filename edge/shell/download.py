@@ -74,11 +74,13 @@ class Download:
         """Brings the sound into `staged`, whole and verified.
 
         Raises:
-            DownloadError: It did not come; try again later, it goes on where it ended.
+            DownloadError: It did not come; try again later, it goes on where it ended. What an earlier try had brought
+                and is wrong is gone: the next one begins anew.
             WrongSound: What came is not it; the staging file is gone.
         """
+        began_with = _size(staged)
         try:
-            if _size(staged) < size_bytes:
+            if began_with < size_bytes:
                 self._fetch(sha256, size_bytes, staged)
             _bring_to_card(staged)
         except (OSError, http.client.HTTPException) as error:
@@ -91,6 +93,8 @@ class Download:
                 self._connection.close()
         if hash_file(staged) != sha256:
             staged.unlink(missing_ok=True)
+            if began_with:  # a power cut may have torn it; the hub is not to blame
+                raise DownloadError("what an earlier try had brought was damaged")
             raise WrongSound("the hash differs")
 
     def _fetch(self, sha256: Sha256, size_bytes: int, staged: Path) -> None:

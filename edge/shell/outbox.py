@@ -15,7 +15,6 @@ from edge.shell.waiting import comes
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.5
-"""Rows that come within this travel together."""
 BATCH_BYTES = 32 * 1024
 LEAST_BATCH_BYTES = 1024
 """What a thin link does not take whole within the link's patience, it takes in smaller pieces."""
@@ -29,11 +28,13 @@ class Outbox:
     Args:
         ledger: Holds the rows until they are acknowledged, and after.
         link: The way to the hub.
+        gather_s: Rows that come within this travel together.
     """
 
-    def __init__(self, ledger: Ledger, link: Publisher) -> None:
+    def __init__(self, ledger: Ledger, link: Publisher, *, gather_s: float = GATHER_S) -> None:
         self._ledger = ledger
         self._link = link
+        self._gather_s = gather_s
         self._poke = asyncio.Event()
         self._answered = asyncio.Event()
         self._batch_bytes = BATCH_BYTES
@@ -56,7 +57,7 @@ class Outbox:
         """Delivers for ever."""
         while True:
             await self._poke.wait()
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(self._gather_s)
             self._poke.clear()
             await self._deliver()
 

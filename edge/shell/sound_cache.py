@@ -26,8 +26,8 @@ SUFFIX = ".mka"
 class SoundCache:
     """The folder of verified sounds, and a small rebuildable database of when each was verified.
 
-    A file is hashed when it comes, and again when its size or time has changed since; the quick check at the start
-    compares those two only, so that opening the cache costs next to nothing. What it is not sure of is not held until
+    A file is hashed when it comes, and again right before it is played; the quick check at the start compares its size
+    and time only, so that opening the cache costs next to nothing. What it is not sure of is not held until
     `look_into` has hashed it, which `edge.shell.start_check` does for all of them.
 
     Args:
@@ -82,7 +82,8 @@ class SoundCache:
     def _hash_again(self, sha256: Sha256, path: Path) -> bool:
         try:
             if hash_file(path) == sha256:
-                self._record(sha256, path)
+                if not self._is_recorded(sha256, path):
+                    self._record(sha256, path)
                 return True
             log.warning("sound %s is damaged; set aside as %s", sha256[:12], set_aside(path))
         except OSError as error:  # a bad sector must not end the agent
@@ -100,13 +101,13 @@ class SoundCache:
             log.warning("sound %s will be verified again: %s", sha256[:12], error)
 
     async def is_whole(self, sha256: Sha256) -> bool:
-        """Looks once more, right before a sound is opened; a file that changed is hashed, a wrong one is dropped."""
+        """Hashes a sound once more, right before it is opened, in a thread; a wrong one is dropped.
+
+        Size and time are not enough here: a dying card changes bytes and neither of them.
+        """
         path = self.path(sha256)
-        if path.is_file():
-            if self._is_recorded(sha256, path):
-                return True
-            if await asyncio.to_thread(self._hash_again, sha256, path):
-                return True
+        if path.is_file() and await asyncio.to_thread(self._hash_again, sha256, path):
+            return True
         self._held -= {sha256}
         return False
 

@@ -93,14 +93,28 @@ def parser() -> argparse.ArgumentParser:
     home.add_argument("--clusters", type=_count, default=3, help="that return at once")
     home.add_argument("--rounds", type=_count, default=2, help="how often all of it")
     home.add_argument("--dir", type=Path, default=Path(".work/reconnect"))
+    _crash_trials(verbs)
     sample = verbs.add_parser("sample", help="make sounds of the Vietnamese texts in a folder")
     sample.set_defaults(verb="provisioning.bench.verbs:sample")
     sample.add_argument("folder", type=Path)
     return top
 
 
+def _crash_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    crash = verbs.add_parser("crash-trials", help="kill the store at random instants, many times")
+    crash.set_defaults(verb="provisioning.bench.crash_trials:crash_trials")
+    crash.add_argument("--n", type=_crashes, default=1000, help="how many crashes")
+    crash.add_argument("--seed", type=int, default=1, help="of the first life; each has the next")
+    crash.add_argument("--dir", type=Path, default=Path(".work/crash-trials"))
+    crash.add_argument("--out", type=Path, metavar="FILE.json")
+
+
 def _count(text: str) -> int:
     return _up_to(99, text)
+
+
+def _crashes(text: str) -> int:
+    return _up_to(100_000, text)
 
 
 def _many(text: str) -> int:

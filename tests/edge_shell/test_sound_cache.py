@@ -96,6 +96,18 @@ async def test_a_damaged_sound_is_never_held_again(card: Card) -> None:
     assert (again.held(), again.unsure()) == (frozenset(), frozenset())
 
 
+async def test_a_sound_that_rots_on_the_card_is_not_played(card: Card) -> None:
+    """Neither its size nor its time tells."""
+    cache = card.open()
+    sha256 = card.put(cache, b"tin")
+    facts = cache.path(sha256).stat()
+    cache.path(sha256).write_bytes(b"tim")
+    os.utime(cache.path(sha256), ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert card.open().held() == {sha256}, "the quick check sees nothing"
+    assert not await cache.is_whole(sha256)
+    assert cache.held() == frozenset()
+
+
 async def test_a_sound_that_nobody_needs_any_more_may_go_while_it_is_looked_into(
     card: Card,
 ) -> None:
