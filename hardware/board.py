@@ -26,6 +26,11 @@ class RelayPin(Struct, frozen=True, kw_only=True):
     active_high: bool = True
     max_on_s: float = 5 * 3600.0
 
+    @property
+    def off_level(self) -> int:
+        """Level of its pin at rest."""
+        return 0 if self.active_high else 1
+
 
 class InputPin(Struct, frozen=True, kw_only=True):
     """One contact against ground, pulled up: closed reads low.
@@ -47,6 +52,8 @@ class Board(Struct, frozen=True, kw_only=True):
         arrester: Remote contact of the surge arrester, wired as a normally closed loop: open is failed or cut.
         surge_pulse: Surge counter's dry contact: closes for a moment at each surge.
         warm_up_s: From switching on to full sound (a transmitter: until its carrier stands).
+        modem: The relay that takes the modem's supply away, where there is one. The modem hangs on its normally closed
+            contact: switched off, let go or floating, the modem has power. So it never stays off by itself.
         sound_device: ALSA device of the loudspeaker or of the transmitter's line input.
     """
 
@@ -54,25 +61,35 @@ class Board(Struct, frozen=True, kw_only=True):
     amplifier: RelayPin
     arrester: InputPin
     surge_pulse: InputPin
+    modem: RelayPin | None = None
     warm_up_s: float = AMPLIFIER_WARM_UP_S
     hold_s: float = AMPLIFIER_HOLD_S
     sound_device: str = ""
 
+    @property
+    def relays(self) -> tuple[RelayPin, ...]:
+        """Every relay, to be at rest whenever no agent runs."""
+        return (self.amplifier, *([self.modem] if self.modem else []))
+
 
 ARRESTER = InputPin(name="spd_ok", gpio=23, debounce_s=0.2)
 SURGE_PULSE = InputPin(name="surge_pulse", gpio=24, debounce_s=0.01)
+MODEM = RelayPin(name="modem", gpio=27, max_on_s=60.0)
+"""The guard gives the modem its supply back after a minute, whatever the program wants."""
 
 CABINET = Board(
     name="cabinet-v1",
     amplifier=RelayPin(name="amp", gpio=22),
     arrester=ARRESTER,
     surge_pulse=SURGE_PULSE,
+    modem=MODEM,
 )
 FM_BRIDGE = Board(
     name="fm-bridge",
     amplifier=RelayPin(name="amp", gpio=22),
     arrester=ARRESTER,
     surge_pulse=SURGE_PULSE,
+    modem=MODEM,
     warm_up_s=5.0,
     hold_s=1.0,
 )

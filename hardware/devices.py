@@ -15,6 +15,7 @@ from hardware.cell_time import ModemTime
 from hardware.clock import SystemClock
 from hardware.events import HardwareEvent
 from hardware.gpio_chip import find_header_chip
+from hardware.modem_power import GpioModemPower, ModemPower
 from hardware.pin_error import PinError
 from hardware.player import Player, PlayerEvent
 from hardware.player_vlc import VlcPlayer
@@ -35,6 +36,7 @@ class Devices(Struct, frozen=True, kw_only=True):
     amplifier: AmplifierRelay
     surge: SurgeSensor
     player: Player
+    modem: ModemPower | None = None
 
 
 @asynccontextmanager
@@ -60,6 +62,7 @@ async def open_devices(
     async with AsyncExitStack() as stack:
         clock, cell_time, factory, refresh = await _open_pins(board, simulated, on_event, stack)
         amplifier = stack.enter_context(GpioRelay(board.amplifier, factory, on_event))
+        modem = stack.enter_context(GpioModemPower(board.modem, factory)) if board.modem else None
         surge = stack.enter_context(
             SurgeSensor(board.arrester, board.surge_pulse, factory, on_event)
         )
@@ -69,7 +72,12 @@ async def open_devices(
             VlcPlayer(output, on_event=on_event, clock=clock, on_progress=on_player_progress)
         )
         yield Devices(
-            clock=clock, cell_time=cell_time, amplifier=amplifier, surge=surge, player=player
+            clock=clock,
+            cell_time=cell_time,
+            amplifier=amplifier,
+            surge=surge,
+            modem=modem,
+            player=player,
         )
 
 

@@ -23,6 +23,7 @@ from edge.shell.fault_board import FaultBoard
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
+from edge.shell.modem_keeper import ModemKeeper
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.plan_store import PlanStore
@@ -32,6 +33,7 @@ from edge.shell.runner import Parts, Runner
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from edge.shell.taker import Taker
+from hardware.modem_power import ModemPower
 from hardware.player import Player
 from hardware.relay import AmplifierRelay
 
@@ -41,6 +43,7 @@ class Opened(Struct, frozen=True, kw_only=True):
 
     Attributes:
         clock_doubt: Why the clock is not believed further.
+        modem_power: The modem's supply, where the cabinet has a relay for it.
     """
 
     config: EdgeConfig
@@ -58,6 +61,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     blank: Reported
     on_turn: Callable[[], None] = lambda: None
     clock_doubt: Callable[[], Doubt] = lambda: Doubt.NONE
+    modem_power: ModemPower | None = None
 
 
 class Assembly(Struct, frozen=True, kw_only=True):
@@ -71,6 +75,7 @@ class Assembly(Struct, frozen=True, kw_only=True):
     faults: FaultBoard
     plans: PlanKeeper
     acks: Acks
+    modem: ModemKeeper
 
 
 def assemble(opened: Opened) -> Assembly:
@@ -85,6 +90,9 @@ def assemble(opened: Opened) -> Assembly:
         clock=o.clock, ledger=o.ledger, acks=acks, held=o.cache.held, on_row=outbox.poke
     )
     attention = open_attention(o.state)
+    modem = ModemKeeper(
+        clock=o.clock, power=o.modem_power, care=o.config.modem, on_event=o.inbox.put
+    )
     airing = Airing(
         clock=o.clock,
         player=o.player,
@@ -136,6 +144,7 @@ def assemble(opened: Opened) -> Assembly:
         reporter=reporter,
         diary=diary,
         faults=faults,
+        modem=modem,
     )
     parts = Parts(
         desk=desk,
@@ -165,6 +174,7 @@ def assemble(opened: Opened) -> Assembly:
         diary=diary,
         faults=faults,
         plans=plans,
+        modem=modem,
     )
 
 

@@ -17,6 +17,7 @@ from contract.note import NoteRefused, open_note
 from contract.status import Reported
 from edge.core.clock_trust import Doubt, Standing
 from edge.core.explain import explain
+from edge.core.link_words import link_words
 from edge.core.rows import closed_items
 from edge.core.state import Limits, Snapshot
 from edge.core.words import Language, doubt_words, say, trust_words
@@ -29,6 +30,7 @@ from edge.shell.status_file import Status, StatusFile
 from hardware.board import find_board
 from hardware.clock import SystemClock
 
+NS_PER_MS = 1_000_000
 FARTHEST = timedelta(days=366)
 
 
@@ -70,7 +72,8 @@ def _status(options: argparse.Namespace) -> int:
             )
         )
         return 1
-    lines = status_lines(found.reported, link_up=found.link_up, language=language)
+    link = _link_in_words(found, SystemClock().mono_ns() // NS_PER_MS, language)
+    lines = status_lines(found.reported, link=link, language=language)
     _print(*lines, *clock_lines(found, SystemClock().mono_ns(), language))
     return 0
 
@@ -90,9 +93,21 @@ def clock_lines(status: Status, mono_ns: int, language: Language) -> list[str]:
     return lines
 
 
-def status_lines(report: Reported, *, link_up: bool, language: Language) -> list[str]:
-    """A report in words, one fact a line."""
-    link = say(language, "đã kết nối", "up") if link_up else say(language, "mất kết nối", "down")
+def _link_in_words(found: Status, now_ms: int, language: Language) -> str:
+    def ago_s(then_ms: int | None) -> float | None:
+        return None if then_ms is None else max(0, now_ms - then_ms) / 1000
+
+    return link_words(
+        is_up=found.link_up,
+        down_s=ago_s(found.link.down_since_mono_ms),
+        cycled_s=ago_s(found.link.modem_cycled_mono_ms),
+        cycles=found.link.modem_cycles,
+        language=language,
+    )
+
+
+def status_lines(report: Reported, *, link: str, language: Language) -> list[str]:
+    """A report in words, one fact a line; `link`: how the link is, in words."""
     on = say(language, "bật", "on") if report.relays.get("amp") else say(language, "tắt", "off")
     on_air = report.on_air.bulletin if report.on_air else say(language, "không", "nothing")
     arrester = {

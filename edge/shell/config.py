@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from contract.ids import ClusterId, CommuneId, is_name
 from contract.note import NoteRefused, VerifierKey
+from edge.core.modem_care import ModemCare
 
 
 class ConfigErrors(ValueError):  # noqa: N818 - it carries all of them
@@ -41,16 +42,27 @@ class HubAddress(Struct, frozen=True, kw_only=True):
 
 
 class EdgeConfig(Struct, frozen=True, kw_only=True):
-    """All that a cluster must be told."""
+    """All that a cluster must be told.
+
+    Attributes:
+        modem: When its modem loses its supply for a moment; the usual unless said.
+    """
 
     commune: CommuneId
     cluster: ClusterId
     board: str
     hub: HubAddress
+    modem: ModemCare = ModemCare()
 
     def verifier_keys(self) -> tuple[VerifierKey, ...]:
         """Keys whose signatures count."""
         return tuple(VerifierKey.decode(line) for line in self.hub.keys)
+
+
+TABLES: dict[str, type[Struct]] = {"hub": HubAddress, "modem": ModemCare}
+"""Tables of the file, with what they hold."""
+LEAST_CYCLE_S, LONGEST_OFF_S = 1.0, 50.0
+"""A modem is off for less than its relay's guard allows."""
 
 
 def load_config(path: Path) -> EdgeConfig:
@@ -66,18 +78,23 @@ def load_config(path: Path) -> EdgeConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigErrors(path, [f"không phải TOML / is no TOML: {error}"]) from error
     problems = _key_problems(raw, EdgeConfig, "") + _value_problems(raw, EdgeConfig, "")
-    hub = raw.get("hub")
-    if isinstance(hub, dict):
-        problems += _key_problems(hub, HubAddress, "hub.")
-        problems += _value_problems(hub, HubAddress, "hub.")
-    elif hub is not None:
-        problems.append("hub: phải là một bảng [hub] / must be a table [hub]")
+    for name, kind in TABLES.items():
+        problems += _table_problems(name, raw.get(name, {}), kind)
     if problems:
         raise ConfigErrors(path, problems)
     config = msgspec.convert(raw, EdgeConfig)
     if problems := _meaning_problems(config):
         raise ConfigErrors(path, problems)
     return config
+
+
+def _table_problems(name: str, table: object, kind: type[Struct]) -> list[str]:
+    if not isinstance(table, dict):
+        return [f"{name}: phải là một bảng [{name}] / must be a table [{name}]"]
+    if not table:  # that it is missing altogether is said already, where that matters
+        return []
+    where = f"{name}."
+    return _key_problems(table, kind, where) + _value_problems(table, kind, where)
 
 
 def _key_problems(raw: dict[str, Any], kind: type[Struct], where: str) -> list[str]:
@@ -134,6 +151,12 @@ def _meaning_problems(config: EdgeConfig) -> list[str]:
         problems.append("hub.keys: rỗng, không ai điều khiển được / empty, nobody could command")
     if not 0 < config.hub.mqtt_port < 1 << 16:
         problems.append(f"hub.mqtt_port: {config.hub.mqtt_port}: 1–65535")
+    if config.modem.cycle_after_s < LEAST_CYCLE_S:
+        problems.append(
+            f"modem.cycle_after_s: {config.modem.cycle_after_s:g}: >= {LEAST_CYCLE_S:g}"
+        )
+    if not 0 < config.modem.off_s <= LONGEST_OFF_S:
+        problems.append(f"modem.off_s: {config.modem.off_s:g}: 0–{LONGEST_OFF_S:g}")
     if not _is_http(config.hub.media_url):
         problems.append(f"hub.media_url: {config.hub.media_url!r}: http(s)://máy/host[:port]")
     return problems

@@ -64,8 +64,16 @@ class SoundDamaged(Struct, frozen=True, kw_only=True):
     sha256: Sha256
 
 
+class ModemCycled(Struct, frozen=True, kw_only=True):
+    """The modem lost its supply for a moment, because the link had been away for so long."""
+
+    down_s: float
+    times: int
+
+
 Event = (
     LinkIsUp
+    | ModemCycled
     | LinkIsDown
     | DesiredCame
     | JournalAckCame

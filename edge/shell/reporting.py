@@ -18,7 +18,7 @@ from edge.shell.clock_watch import ClockWatch
 from edge.shell.fault_board import FaultBoard
 from edge.shell.publisher import Publisher
 from edge.shell.sound_cache import SoundCache
-from edge.shell.status_file import StatusFile
+from edge.shell.status_file import LinkStatus, StatusFile
 from edge.shell.waiting import comes
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Reporter:
         *,
         waiting: int,
         refused: int = 0,
+        link: LinkStatus | None = None,
     ) -> None:
         """Takes note of how the cluster is now."""
         held = self._cache.held()
@@ -96,7 +97,9 @@ class Reporter:
         if _is_news(self._current, report):
             self._changed.set()
         self._current = report
-        self._status_file.write(report, link_up=airing.link_up, clock=self._watch.status())
+        self._status_file.write(
+            report, link_up=airing.link_up, clock=self._watch.status(), link=link
+        )
 
     def link_is_up(self) -> None:
         """A new connection: the hub may have forgotten us."""

@@ -122,7 +122,11 @@ class Runner:
         p.commander.look()
         self._tell_faults(snapshot)
         p.reporter.report(
-            p.plans.plan, p.airing, waiting=p.ledger.waiting(), refused=p.plans.refused
+            p.plans.plan,
+            p.airing,
+            waiting=p.ledger.waiting(),
+            refused=p.plans.refused,
+            link=p.taker.modem.status(),
         )
         return decision
 

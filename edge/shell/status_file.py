@@ -40,6 +40,20 @@ class ClockStatus(Struct, frozen=True, kw_only=True):
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
+class LinkStatus(Struct, frozen=True, kw_only=True):
+    """How the link has been, for a process that reads the same monotonic clock.
+
+    Attributes:
+        down_since_mono_ms: Since when it is away; None while it is up.
+        modem_cycled_mono_ms: When the modem was last cycled.
+        modem_cycles: How often since the link was last up.
+    """
+
+    down_since_mono_ms: int | None = None
+    modem_cycled_mono_ms: int | None = None
+    modem_cycles: int = 0
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """The last report, whether the link is up, and the process that says so.
 
@@ -52,6 +66,7 @@ class Status(Struct, frozen=True, kw_only=True):
     link_up: bool
     agent: int
     clock: ClockStatus = ClockStatus()
+    link: LinkStatus = LinkStatus()
     birth: str = ""
 
 
@@ -67,13 +82,21 @@ class StatusFile:
         self._last: Status | None = None
         self._own_birth = _birth_of(os.getpid())
 
-    def write(self, reported: Reported, *, link_up: bool, clock: ClockStatus | None = None) -> None:
+    def write(
+        self,
+        reported: Reported,
+        *,
+        link_up: bool,
+        clock: ClockStatus | None = None,
+        link: LinkStatus | None = None,
+    ) -> None:
         """Replaces the status when it says anything new."""
         status = Status(
             reported=reported,
             link_up=link_up,
             agent=os.getpid(),
             clock=clock or ClockStatus(),
+            link=link or LinkStatus(),
             birth=self._own_birth,
         )
         if self._last is not None and status == replace(

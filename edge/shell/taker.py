@@ -24,11 +24,13 @@ from edge.shell.inbox import (
     JournalAckCame,
     LinkIsDown,
     LinkIsUp,
+    ModemCycled,
     SoundArrived,
     SoundDamaged,
     SoundRefused,
 )
 from edge.shell.ledger import Ledger
+from edge.shell.modem_keeper import ModemKeeper
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.reporting import Reporter
@@ -52,6 +54,7 @@ class Taker(Struct, frozen=True, kw_only=True):
     faults: FaultBoard
     commander: Commander
     acks: Acks
+    modem: ModemKeeper
 
     def take(self, event: object) -> None:
         """Lets an event have its effect."""
@@ -65,6 +68,10 @@ class Taker(Struct, frozen=True, kw_only=True):
                 | LinkIsDown()
             ):
                 self._take_from_link(event)
+            case ModemCycled(down_s=down_s, times=times):
+                self.diary.event(
+                    EventKind.MODEM_CYCLED, detail=f"no link for {down_s:.0f} s, cycle {times}"
+                )
             case SoundArrived(sha256=sha256):
                 log.info("sound %s is here", sha256[:12])
             case SoundRefused(sha256=sha256, why=why):
@@ -120,6 +127,7 @@ class Taker(Struct, frozen=True, kw_only=True):
 
     def _link_changed(self, *, is_up: bool) -> None:
         self.airing.link_up = is_up
+        self.modem.link_changed(is_up=is_up)
         if is_up:
             self.fetcher.link_is_up()
             self.reporter.link_is_up()

@@ -16,6 +16,7 @@ import numpy as np
 from hardware.clock import SystemClock
 from hardware.simulated.horn import Horn, Samples
 from hardware.simulated.recorder import WavRecorder
+from hardware.simulated.uplink import Uplink
 from hardware.simulated.wire import FRAME, RATE, SOCKET_NAME, FrameKind
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 BEHIND_NS = 2_000_000_000
 """The recording runs so far behind the present, so that sound sent ahead finds its place."""
 WRITE_EVERY_S = 0.3
-AMPLIFIER = "amp"
+AMPLIFIER, MODEM = "amp", "modem"
 WEAK_RTC_S = 946_684_800
 """What an RTC says whose battery is empty: 2000-01-01, in seconds since the epoch."""
 Facts = dict[str, Any]
@@ -51,6 +52,7 @@ class Cabinet:
         self._outputs: dict[str, int] = {}
         self._inputs: dict[str, int] = {"spd_ok": 1, "surge_pulse": 0}
         self._clock_state: Facts = dict(NEW_CLOCK)
+        self._uplink = Uplink()
         self._cut_ns = 0
         self._powered = True
         self._agent: asyncio.StreamWriter | None = None
@@ -105,6 +107,8 @@ class Cabinet:
                     await self._serve_agent(reader, writer)
                 case "sound":
                     await self._serve_player(reader, writer)
+                case "uplink":
+                    await self._uplink.serve(reader, writer)
                 case "world":
                     await self._serve_world(reader, writer)
                 case _:
@@ -152,6 +156,8 @@ class Cabinet:
         self._pins_log.write(json.dumps({"t_ns": t_ns, "pin": pin, "level": level}) + "\n")
         if pin == AMPLIFIER:
             self._horn.switch_amplifier(t_ns - self._epoch_over_mono_ns, on=bool(level))
+        if pin == MODEM:
+            self._uplink.supply(on=not level)
 
     # The player's sound
 
@@ -186,6 +192,7 @@ class Cabinet:
             "clock": self._set_clock,
             "power": self._set_power,
             "amp_dead": self._set_amplifier_dead,
+            "modem_hang": self._hang_modem,
             "state": self._state,
         }
         while line := await reader.readline():
@@ -252,6 +259,10 @@ class Cabinet:
 
     def _set_amplifier_dead(self, asked: Facts) -> Facts:
         self._horn.set_dead(dead=bool(asked["dead"]))
+        return {"ok": True}
+
+    def _hang_modem(self, asked: Facts) -> Facts:
+        self._uplink.hang(float(asked["boot_s"]))
         return {"ok": True}
 
     def _state(self, _asked: Facts) -> Facts:

@@ -1,6 +1,7 @@
 """How programs speak with a simulated cabinet: one Unix socket, the first line says what the connection is for.
 
-`{"role": "pins"}` and `{"role": "world"}` go on in JSON lines, `{"role": "sound"}` in the frames below.
+`{"role": "pins"}` and `{"role": "world"}` go on in JSON lines, `{"role": "sound"}` in the frames below;
+`{"role": "uplink"}` hears in JSON lines whether the modem carries anything.
 """
 
 from __future__ import annotations

@@ -87,6 +87,10 @@ class World:
         """Breaks or mends amplifiers."""
         await asyncio.gather(*(self.ask(one, do="amp_dead", dead=dead) for one in clusters))
 
+    async def hang_modem(self, clusters: list[str], *, boot_s: float) -> None:
+        """Modems carry nothing more until they lose supply, and then boot for so long."""
+        await asyncio.gather(*(self.ask(one, do="modem_hang", boot_s=boot_s) for one in clusters))
+
     async def finish(self) -> None:
         """Every cabinet writes its recording to the end and ends."""
         await asyncio.gather(

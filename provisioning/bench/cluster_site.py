@@ -103,6 +103,13 @@ class ClusterSite:
         """Writes the link's present ports into the agent's configuration."""
         point_at(self.config, self.link.mqtt_address, self.link.media_url)
 
+    def set_modem(self, cycle_after_s: float | None) -> None:
+        """Writes after how long without link the modem is cycled; None: as usual."""
+        text = re.sub(r"\n\[modem\]\n[^\[]*", "", self.config.read_text(encoding="utf-8"))
+        if cycle_after_s is not None:
+            text += f"\n[modem]\ncycle_after_s = {cycle_after_s}\noff_s = 3.0\n"
+        self.config.write_text(text, encoding="utf-8")
+
     async def start_agent(self) -> None:
         """Starts the agent."""
         if self.agent_id is not None:

@@ -21,6 +21,8 @@ RETRANSMISSION_S = 0.2
 HEADER_BYTES = 40
 """IPv4 and TCP headers of one segment, without options."""
 QUEUED_SEGMENTS = 64
+LINK = "link"
+"""What cuts a link if nothing else is said."""
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER that makes closing a reset."""
 COUNTERS = struct.Struct("=QQII")
@@ -38,8 +40,8 @@ class Conditions:
     loss: float = 0.0
 
     def clear(self) -> None:
-        """A good link again."""
-        self.down, self.latency_s, self.bytes_per_s, self.loss = False, 0.0, 0.0, 0.0
+        """Neither slow nor lossy."""
+        self.latency_s, self.bytes_per_s, self.loss = 0.0, 0.0, 0.0
 
 
 @dataclass
@@ -102,6 +104,7 @@ class Forwarder:
         self._wanted_port = port
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, not secrets
         self._conditions = Conditions()
+        self._causes: set[str] = set()
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._passages: set[_Passage] = set()
@@ -143,21 +146,30 @@ class Forwarder:
 
     # Conditions
 
-    def cut(self) -> None:
-        """From now on nothing passes, nothing is closed, and new connections hang."""
+    def cut(self, cause: str = LINK) -> None:
+        """From now on nothing passes, nothing is closed, and new connections hang, until the cause is lifted."""
+        self._causes.add(cause)
         self._conditions.down = True
         for passage in self._passages:
             passage.is_stale = True
 
+    def lift(self, cause: str) -> None:
+        """A cause of the cut is no more; after the last one connections that lived through the cut are reset."""
+        if cause not in self._causes:
+            return
+        self._causes.discard(cause)
+        if not self._causes:
+            self._conditions.down = False
+            self._wake()
+            for passage in [*self._passages]:
+                passage.reset()
+
     def restore(self) -> None:
-        """A good link again; connections that lived through a cut are reset."""
-        was_down = self._conditions.down
+        """A good link again; connections that lived through a cut are reset. Another cause of a cut stays."""
         self._conditions.clear()
         self._lanes.clear()
         self._wake()
-        if was_down:
-            for passage in [*self._passages]:
-                passage.reset()
+        self.lift(LINK)
 
     def slow(self, *, latency_ms: float, bytes_per_s: float) -> None:
         """Delays and throttles; 0 bytes a second means no limit."""

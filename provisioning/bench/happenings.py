@@ -48,6 +48,12 @@ class LinkLoss(_Somewhere, frozen=True, kw_only=True, tag="link_loss", tag_field
     part: Part = "all"
 
 
+class ModemHang(_Somewhere, frozen=True, kw_only=True, tag="modem_hang", tag_field="do"):
+    """The modem carries nothing more until it has lost its supply for a moment; then it boots for so long."""
+
+    boot_s: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+
+
 class KillAgent(_Somewhere, frozen=True, kw_only=True, tag="kill_agent", tag_field="do"):
     """SIGKILL to the agent and its player; it stays down."""
 
@@ -180,6 +186,7 @@ Happening = (
     | LinkUp
     | LinkSlow
     | LinkLoss
+    | ModemHang
     | KillAgent
     | StartAgent
     | PowerCut

@@ -10,6 +10,9 @@ from typing import Self
 from provisioning.bench.forwarder import Forwarder, Lanes, Traffic
 from provisioning.bench.happenings import Part
 
+MODEM = "modem"
+"""The modem as the cause of a cut."""
+
 
 class Link:
     """The link of one cluster. Use it with `async with`.
@@ -69,6 +72,11 @@ class Link:
         self.is_down = False
         for half in self._halves(part):
             half.restore()
+
+    def set_modem(self, *, carries: bool) -> None:
+        """The cabinet's modem carries, or nothing passes whatever else the link is."""
+        for half in self._halves("all"):
+            half.lift(MODEM) if carries else half.cut(MODEM)
 
     def slow(self, *, latency_ms: float, bytes_per_s: float, part: Part = "all") -> None:
         """Delays and throttles."""

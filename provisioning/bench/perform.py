@@ -78,6 +78,8 @@ class Performer:
                 await self._change_slot(event, t0)
             case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():
                 await self._with_agents(event, names)
+            case what.ModemHang(boot_s=boot_s):
+                await self._rig.world.hang_modem(names, boot_s=boot_s)
             case what.LinkDown() | what.LinkUp() | what.LinkSlow() | what.LinkLoss():
                 for site in self._sites(names):
                     _change_link(site, event)

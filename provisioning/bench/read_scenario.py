@@ -56,6 +56,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     seed: int = 0
     quiet_hours: tuple[Window, ...] = ()
     boards: dict[str, BoardName] = {}
+    modem_cycle_after_s: Annotated[float, Meta(ge=1, le=86_400)] | None = None
 
 
 Made = TypeVar("Made", bound=Struct)

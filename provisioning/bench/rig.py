@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +21,7 @@ from provisioning.bench.hub_site import HubSite
 from provisioning.bench.link import Link
 from provisioning.bench.processes import until
 from provisioning.bench.sounds import writable_folder
+from provisioning.bench.uplink import follow_uplink
 
 MAX_SOCKET_PATH = 90
 AT_ONCE = 2
@@ -42,6 +43,7 @@ class Rig:
         boards: Clusters that are another board than the usual cabinet.
         password: Of the first user, when the hub is made.
         seed: Of random loss on links.
+        modem_cycle_after_s: Time without link after which the modem loses its supply for a while; None: as usual.
     """
 
     def __init__(  # noqa: PLR0913 - a rig is laid out once, each part by its name
@@ -56,6 +58,7 @@ class Rig:
         boards: Mapping[str, str] | None = None,
         password: str = "loaxa-bench",  # noqa: S107 - of a rig on the loopback
         seed: int = 0,
+        modem_cycle_after_s: float | None = None,
     ) -> None:
         self._folder = folder
         self._state = state
@@ -65,6 +68,7 @@ class Rig:
         self._boards = boards or {}
         self._password = password
         self._seed = seed
+        self._modem_cycle_after_s = modem_cycle_after_s
         self._stack = AsyncExitStack()
         http, mqtt = f"127.0.0.1:{http_port or free_port()}", f"127.0.0.1:{free_port()}"
         self.hub = HubSite(state / "hub", folder / "hub.log", http=http, mqtt=mqtt)
@@ -107,6 +111,9 @@ class Rig:
         self.world = await self._stack.enter_async_context(
             World({name: site.short for name, site in self.clusters.items()})
         )
+        for site in self.clusters.values():
+            follower = asyncio.create_task(follow_uplink(site.short, site.link))
+            self._stack.push_async_callback(_end, follower)
         self._stack.push_async_callback(self._stop_agents)
         await self.hub.until_ready()
         self._say(f"hub at {self.hub.url}; starting {len(self.clusters)} clusters")
@@ -164,6 +171,7 @@ class Rig:
         await self.hub.start()
         for site in self.clusters.values():
             site.point_at_link()
+            site.set_modem(self._modem_cycle_after_s)
 
     async def _start_cabinets(self) -> None:
         for site in self.clusters.values():
@@ -231,6 +239,12 @@ async def all_of(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError, OSError):
+        await task
 
 
 def title(name: str) -> str:

@@ -79,6 +79,7 @@ class ScenarioRun:
             quiet_hours=scenario.quiet_hours,
             boards=scenario.boards,
             seed=scenario.seed,
+            modem_cycle_after_s=scenario.modem_cycle_after_s,
         )
         async with rig:
             performer, journal = await self._on(rig)

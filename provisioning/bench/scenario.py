@@ -138,6 +138,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         duration_s: Recording goes on until then.
         quiet_hours: Windows of the rig's commune; none unless set.
         boards: Clusters that are another board than the usual cabinet.
+        modem_cycle_after_s: Time without link after which a modem is cycled; None: as usual.
         seed: Of what goes wrong at random.
     """
 
@@ -148,6 +149,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     seed: int = 0
     quiet_hours: tuple[str, ...] = ()
     boards: dict[str, BoardName] = {}
+    modem_cycle_after_s: float | None = None
     bulletins: tuple[BulletinFile, ...] = ()
     slots: tuple[PlannedSlot, ...] = ()
     events: tuple[Happening, ...] = ()

@@ -146,3 +146,26 @@ def test_an_unknown_board_names_the_nearest(
     said = capsys.readouterr().err
     assert "did you mean 'cabinet-v1'?" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("cycle_after_s = 0", "modem.cycle_after_s"),
+        ("off_s = 60", "modem.off_s"),
+        ("of_s = 6", "did you mean 'off_s'"),
+        ('off_s = "x"', "modem.off_s: sai kiểu"),
+    ],
+)
+def test_what_is_wrong_with_the_modem_table_is_said(
+    config_file: Path, line: str, said: str
+) -> None:
+    config_file.write_text(config_file.read_text() + f"\n[modem]\n{line}\n")
+    with pytest.raises(ConfigErrors, match=said):
+        load_config(config_file)
+
+
+def test_the_modem_table_is_taken_and_may_be_left_out(config_file: Path) -> None:
+    assert load_config(config_file).modem.cycle_after_s == 900
+    config_file.write_text(config_file.read_text() + "\n[modem]\ncycle_after_s = 60\n")
+    assert load_config(config_file).modem.cycle_after_s == 60

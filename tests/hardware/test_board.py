@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from hardware.board import BOARDS, Board, BoardError, RelayPin, find_board
+from hardware.board import BOARDS, Board, BoardError, InputPin, RelayPin, find_board
 
 EEPROM, I2C_PULLED_UP, CONSOLE = {0, 1}, {2, 3}, {14, 15}
 HEADER = range(28)
 every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=str)
 
 
+def pins(board: Board) -> list[RelayPin | InputPin]:
+    return [*board.relays, board.arrester, board.surge_pulse]
+
+
 def gpios(board: Board) -> list[int]:
-    return [board.amplifier.gpio, board.arrester.gpio, board.surge_pulse.gpio]
+    return [pin.gpio for pin in pins(board)]
 
 
 @every_board
@@ -20,14 +24,20 @@ def test_pins_are_free_ones_of_the_header(board: Board) -> None:
 
 @every_board
 def test_no_pin_and_no_name_is_used_twice(board: Board) -> None:
-    names = [board.amplifier.name, board.arrester.name, board.surge_pulse.name]
-    assert len(set(gpios(board))) == len(set(names)) == 3
+    names = [pin.name for pin in pins(board)]
+    assert len(set(gpios(board))) == len(set(names)) == len(names)
 
 
 @every_board
 def test_a_relay_rests_off_before_any_program_runs(board: Board) -> None:
-    pulled_up_at_boot = board.amplifier.gpio <= 8  # BCM283x: GPIO 0-8 up, 9-27 down
-    assert board.amplifier.active_high is not pulled_up_at_boot
+    for relay in board.relays:
+        pulled_up_at_boot = relay.gpio <= 8  # BCM283x: GPIO 0-8 up, 9-27 down
+        assert relay.active_high is not pulled_up_at_boot
+
+
+@every_board
+def test_a_modem_is_never_long_without_supply(board: Board) -> None:
+    assert board.modem is None or board.modem.max_on_s <= 60
 
 
 @every_board
