@@ -23,6 +23,7 @@ from edge.shell.clock_keeper import ClockKeeper
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
 from edge.shell.fetcher import Fetcher
+from edge.shell.health_watch import HealthSensor, HealthWatch
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
@@ -33,7 +34,8 @@ from edge.shell.status_file import StatusFile
 from edge.shell.telemetry import Telemetrist
 from edge.shell.watchdog import Watchdog
 from hardware.board import Board
-from hardware.devices import Devices, open_devices
+from hardware.canary import send_canary
+from hardware.devices import Devices, open_devices, open_health
 from hardware.events import ClockChanged
 from hardware.machine import Machine
 from hardware.relay import RelayError
@@ -53,7 +55,9 @@ async def serve(config: EdgeConfig, board: Board, state: Path, simulated: Path |
             on_event=inbox.put,
             on_player_progress=partial(watchdog.sign, PLAYER),
         ) as devices,
-        _jobs(config, board, state, devices, inbox, watchdog) as jobs,
+        _jobs(
+            config, board, state, devices, inbox, watchdog, open_health(state, simulated=simulated)
+        ) as jobs,
         _until_signal() as stop,
         asyncio.TaskGroup() as tasks,
     ):
@@ -85,6 +89,7 @@ async def _jobs(
     devices: Devices,
     inbox: Inbox,
     watchdog: Watchdog,
+    sensor: HealthSensor,
 ) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
     """Builds every part of the agent around its devices; each job runs for ever."""
     boot, ledger = token_hex(4), Ledger(state / "ledger.db")
@@ -122,7 +127,19 @@ async def _jobs(
         ledger=ledger,
         on_change=lambda: inbox.put(ClockChanged()),
     )
-    telemetrist = Telemetrist(clock=clock, machine=Machine(state), ledger=ledger, link=link)
+    health = HealthWatch(
+        sensor=sensor,
+        send_canary=lambda: send_canary(state, clock),
+        on_event=inbox.put,
+    )
+    telemetrist = Telemetrist(
+        clock=clock,
+        machine=Machine(state),
+        health=lambda: health.current,
+        fault_begun=assembly.faults.begun,
+        ledger=ledger,
+        link=link,
+    )
     try:
         yield {
             "loop": assembly.runner.run(),
@@ -135,6 +152,7 @@ async def _jobs(
             "acks": assembly.acks.run(),
             "reporter": assembly.reporter.run(),
             "telemetry": telemetrist.run(),
+            "health": health.run(),
             "watchdog": watchdog.run(),
         }
     finally:

@@ -15,6 +15,7 @@ from hardware.cell_time import ModemTime
 from hardware.clock import SystemClock
 from hardware.events import HardwareEvent
 from hardware.gpio_chip import find_header_chip
+from hardware.health_sysfs import MachineHealth
 from hardware.modem_power import GpioModemPower, ModemPower
 from hardware.pin_error import PinError
 from hardware.player import Player, PlayerEvent
@@ -79,6 +80,20 @@ async def open_devices(
             modem=modem,
             player=player,
         )
+
+
+def open_health(state: Path, *, simulated: Path | None) -> MachineHealth:
+    """What reads card and supply of the computer; of a simulated cabinet, its own files of the kernel.
+
+    Args:
+        state: The agent's folder on the card; what is in its `run/` is in memory on a Pi.
+        simulated: Folder of a simulated cabinet, or None for this computer.
+    """
+    if simulated is None:
+        return MachineHealth(state, state / "run")
+    from hardware.simulated.machine_files import FOLDER, SAMPLE_S  # noqa: PLC0415 - as below
+
+    return MachineHealth(state, state / "run", simulated / FOLDER, sample_s=SAMPLE_S)
 
 
 def _sound_card(board: Board) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from msgspec import Struct
 
 from contract.ports import ClockTrust
+from hardware.health import TOO_HOT_C
 from hardware.machine import MachineFigures
 from hardware.verdict import Verdict, Words, bad, good
 
 LEAST_DISK_MIB = 200
 """Below this, a new programme's sounds may not fit."""
 LEAST_MEMORY_MIB = 50
-HOTTEST_C = 80.0
-"""From here on a Pi slows itself down."""
 
 
 class RelayReading(Struct, frozen=True, kw_only=True):
@@ -139,11 +138,10 @@ def _because(found: Words, why: Words | None) -> Words:
 
 
 def judge_machine(figures: MachineFigures) -> list[Verdict]:
-    """Whether the machine has room and is not too hot."""
+    """Whether the machine has room."""
     return [
         judge_disk(figures.disk_free_mib),
         judge_memory(figures.memory_free_mib),
-        judge_temperature(figures.temperature_c),
     ]
 
 
@@ -179,7 +177,7 @@ def judge_temperature(temperature_c: float | None) -> Verdict:
     if temperature_c is None:
         return good(part, Words("máy này không đo được", "this machine cannot tell"))
     found = Words(f"{temperature_c:.0f} °C", f"{temperature_c:.0f} °C")
-    if temperature_c < HOTTEST_C:
+    if temperature_c < TOO_HOT_C:
         return good(part, found)
     return bad(
         part,

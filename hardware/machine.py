@@ -17,7 +17,6 @@ class MachineFigures(Struct, frozen=True, kw_only=True):
     cpu_pct: float
     memory_free_mib: int
     disk_free_mib: int
-    temperature_c: float | None
     uptime_s: int
     sent_bytes: int
     received_bytes: int
@@ -40,14 +39,7 @@ class Machine:
             cpu_pct=psutil.cpu_percent(),
             memory_free_mib=psutil.virtual_memory().available // MIB,
             disk_free_mib=psutil.disk_usage(str(self._storage)).free // MIB,
-            temperature_c=_temperature_c(),
             uptime_s=max(0, round(now.timestamp() - psutil.boot_time())),
             sent_bytes=links.bytes_sent if links else 0,
             received_bytes=links.bytes_recv if links else 0,
         )
-
-
-def _temperature_c() -> float | None:
-    """The processor's temperature (`cpu_thermal` on a Pi)."""
-    readings = psutil.sensors_temperatures().get("cpu_thermal", [])
-    return readings[0].current if readings else None

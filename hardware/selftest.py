@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from hardware.board import Board, BoardError, find_board
-from hardware.devices import open_devices
+from hardware.devices import open_devices, open_health
 from hardware.judging import (
     judge_arrester,
     judge_clock,
@@ -18,6 +18,7 @@ from hardware.judging import (
     judge_pulse,
     judge_relay,
     judge_sound,
+    judge_temperature,
 )
 from hardware.machine import Machine
 from hardware.pin_error import PinError
@@ -93,6 +94,8 @@ async def examine(board: Board, simulated: Path | None) -> AsyncIterator[Verdict
             yield judge_clock(devices.clock.trust())
             for verdict in judge_machine(Machine(Path("/")).read(devices.clock.now())):
                 yield verdict
+            health = open_health(Path("/"), simulated=simulated).read()
+            yield judge_temperature(health.temperature_c)
     except PinError as error:
         yield judge_pins(str(error))
 

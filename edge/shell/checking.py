@@ -18,16 +18,20 @@ from msgspec import Struct
 
 from edge.shell.clock_check import judge_agent_clock, judge_told_clock
 from edge.shell.config import EdgeConfig, HubAddress, load_config
+from edge.shell.fault_verdicts import judge_faults
+from edge.shell.own_thread import on_own_thread
 from edge.shell.status_file import Status, StatusFile
 from hardware.board import Board, find_board
 from hardware.clock import SystemClock
-from hardware.devices import open_devices
+from hardware.devices import open_devices, open_health
+from hardware.health import faults_of
 from hardware.judging import (
     judge_arrester,
     judge_machine,
     judge_pins,
     judge_player,
     judge_pulse,
+    judge_temperature,
 )
 from hardware.libvlc import libvlc_version
 from hardware.machine import Machine
@@ -74,6 +78,7 @@ def judge_status(status: Status) -> Iterator[Verdict]:
     yield good(Words("Tăng âm", "Amplifier"), amplifier)
     yield judge_arrester(reported.arrester_ok)
     yield judge_told_clock(status)
+    yield from judge_faults(reported.faults)
 
 
 def judge_libvlc(version: str | None) -> Verdict:
@@ -181,11 +186,18 @@ async def _say_all(verdicts: AsyncIterator[Verdict], english: bool) -> int:  # n
 async def _examine(
     config: EdgeConfig, board: Board, options: argparse.Namespace, status: Status | None
 ) -> AsyncIterator[Verdict]:
+    health = await on_own_thread(
+        "health", open_health(_nearest(options.state), simulated=options.simulated).read
+    )
     cabinet = (
         _from_agent(status) if status else _from_devices(board, options.simulated, options.state)
     )
     async for verdict in cabinet:
         yield verdict
+    if not status:
+        for verdict in judge_faults(faults_of(health, {})):
+            yield verdict
+    yield judge_temperature(health.temperature_c)
     yield judge_libvlc(libvlc_version())
     for verdict in judge_machine(Machine(_nearest(options.state)).read(SystemClock().now())):
         yield verdict

@@ -17,6 +17,7 @@ from contract.note import NoteRefused, open_note
 from contract.status import Reported
 from edge.core.clock_trust import Doubt, Standing
 from edge.core.explain import explain
+from edge.core.fault_words import fault_line
 from edge.core.link_words import link_words
 from edge.core.rows import closed_items
 from edge.core.state import Limits, Snapshot
@@ -129,6 +130,7 @@ def status_lines(report: Reported, *, link: str, language: Language) -> list[str
         + arrester[report.arrester_ok]
         + say(language, f", {report.surge_count} lần xung sét", f", {report.surge_count} surges"),
         say(language, "Nhật ký chờ gửi: ", "Journal rows waiting: ") + str(report.journal_waiting),
+        *(say(language, "LỖI: ", "FAULT: ") + fault_line(code, language) for code in report.faults),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from contract.fault import FaultCode
@@ -30,6 +31,8 @@ class FaultBoard:
 
     def __init__(self, diary: Diary) -> None:
         self._diary = diary
+        self.begun = asyncio.Event()
+        """Set when a fault begins; whoever waits for it clears it."""
         self._present: set[FaultCode] = set()
 
     @property
@@ -42,6 +45,8 @@ class FaultBoard:
         if is_so == (code in self._present):
             return
         (self._present.add if is_so else self._present.discard)(code)
+        if is_so:
+            self.begun.set()
         if code in TOLD_BY_OTHERS:
             return
         words = f"{code}: {detail}" if detail else str(code)

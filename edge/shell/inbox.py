@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from msgspec import Struct
 
+from contract.fault import FaultCode
 from contract.ids import Sha256
 from hardware.events import HardwareEvent
 from hardware.player import PlayerEvent
@@ -71,6 +73,12 @@ class ModemCycled(Struct, frozen=True, kw_only=True):
     times: int
 
 
+class HealthChanged(Struct, frozen=True, kw_only=True):
+    """Card or supply are not as they were: what is wrong with them now, each with its figure."""
+
+    faults: Mapping[FaultCode, str]
+
+
 Event = (
     LinkIsUp
     | ModemCycled
@@ -82,6 +90,7 @@ Event = (
     | SoundArrived
     | SoundRefused
     | SoundDamaged
+    | HealthChanged
     | HardwareEvent
     | PlayerEvent
 )

@@ -21,6 +21,7 @@ from edge.shell.inbox import (
     BeaconCame,
     CommandCame,
     DesiredCame,
+    HealthChanged,
     JournalAckCame,
     LinkIsDown,
     LinkIsUp,
@@ -35,6 +36,7 @@ from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.reporting import Reporter
 from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
+from hardware.health import HEALTH_FAULTS
 from hardware.player import Failed, HeardOut, Prepared, Progress, Started
 
 log = logging.getLogger(__name__)
@@ -80,7 +82,13 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.plans.sound_damaged(sha256)
             case Prepared() | Started() | Progress() | HeardOut() | Failed():
                 self._take_player(event)
-            case ArresterChanged() | SurgeCounted() | RelayGuardTripped() | ClockChanged():
+            case (
+                ArresterChanged()
+                | SurgeCounted()
+                | RelayGuardTripped()
+                | ClockChanged()
+                | HealthChanged()
+            ):
                 self._take_hardware(event)
             case _:
                 log.error("an event that nobody expects: %r", event)
@@ -135,7 +143,8 @@ class Taker(Struct, frozen=True, kw_only=True):
             self.acks.link_is_up()
 
     def _take_hardware(
-        self, event: ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged
+        self,
+        event: ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged | HealthChanged,
     ) -> None:
         match event:
             case ArresterChanged(ok=ok):
@@ -146,6 +155,9 @@ class Taker(Struct, frozen=True, kw_only=True):
             case RelayGuardTripped(relay=relay, why=why):
                 self.airing.guard_tripped()
                 self.diary.event(EventKind.RELAY_GUARD, detail=f"{relay}: {why}")
+            case HealthChanged(faults=found):
+                for code in HEALTH_FAULTS:
+                    self.faults.tell(code, is_so=code in found, detail=found.get(code, ""))
             case ClockChanged():
                 pass
             case _:

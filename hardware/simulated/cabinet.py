@@ -15,6 +15,7 @@ import numpy as np
 
 from hardware.clock import SystemClock
 from hardware.simulated.horn import Horn, Samples
+from hardware.simulated.machine_files import FOLDER, MachineFiles
 from hardware.simulated.recorder import WavRecorder
 from hardware.simulated.uplink import Uplink
 from hardware.simulated.wire import FRAME, RATE, SOCKET_NAME, FrameKind
@@ -54,6 +55,7 @@ class Cabinet:
         self._clock_state: Facts = dict(NEW_CLOCK)
         self._uplink = Uplink()
         self._cut_ns = 0
+        self._machine = MachineFiles(folder / FOLDER)
         self._powered = True
         self._agent: asyncio.StreamWriter | None = None
         self._player: asyncio.StreamWriter | None = None
@@ -62,6 +64,7 @@ class Cabinet:
 
     async def run(self) -> None:
         """Serves and records until it is told to finish."""
+        self._machine.lay_out()
         socket_path = self._folder / SOCKET_NAME
         binding = socket_path.with_suffix(".binding")
         for path in (socket_path, binding):
@@ -193,6 +196,7 @@ class Cabinet:
             "power": self._set_power,
             "amp_dead": self._set_amplifier_dead,
             "modem_hang": self._hang_modem,
+            "machine": self._set_machine,
             "state": self._state,
         }
         while line := await reader.readline():
@@ -239,12 +243,20 @@ class Cabinet:
             self._cut_ns = self._clock.epoch_ns()
         if self._powered and not was_powered:
             self._start_clock()
+            self._machine.start()
         if not self._powered:
             for pin in list(self._outputs):
                 self._drive(pin, 0, self._clock.epoch_ns())
             for connection in (self._agent, self._player):
                 if connection is not None:
                     connection.close()
+        return {"ok": True}
+
+    def _set_machine(self, asked: Facts) -> Facts:
+        facts = {name: value for name, value in asked.items() if name != "do"}
+        if unknown := set(facts) - set(self._machine.facts):
+            return {"error": f"a computer has no {', '.join(sorted(unknown))}"}
+        self._machine.set(**facts)
         return {"ok": True}
 
     def _start_clock(self) -> None:

@@ -83,6 +83,10 @@ class World:
         """Cuts or restores power: every output falls to its wired rest."""
         await asyncio.gather(*(self.ask(one, do="power", on=on) for one in clusters))
 
+    async def set_machine(self, clusters: list[str], **facts: float | bool) -> None:
+        """Changes what the kernels of computers tell of card and supply (`machine_files.HEALTHY`)."""
+        await asyncio.gather(*(self.ask(one, do="machine", **facts) for one in clusters))
+
     async def set_amplifier_dead(self, clusters: list[str], *, dead: bool) -> None:
         """Breaks or mends amplifiers."""
         await asyncio.gather(*(self.ask(one, do="amp_dead", dead=dead) for one in clusters))

@@ -129,6 +129,24 @@ class AmplifierDead(_Somewhere, frozen=True, kw_only=True, tag="amp_dead", tag_f
     dead: bool = True
 
 
+class UnderVoltage(_Somewhere, frozen=True, kw_only=True, tag="under_voltage", tag_field="do"):
+    """The computer's supply is too weak for a while."""
+
+    for_s: Annotated[float, Meta(gt=0, le=3600)] = 3.0
+
+
+class TooHot(_Somewhere, frozen=True, kw_only=True, tag="too_hot", tag_field="do"):
+    """The computer is so hot from now on."""
+
+    temperature_c: Annotated[float, Meta(ge=-40, le=125)] = 85.0
+
+
+class CardWorn(_Somewhere, frozen=True, kw_only=True, tag="card_worn", tag_field="do"):
+    """The card says that so much of its life is used up."""
+
+    life_used_pct: Annotated[int, Meta(ge=10, le=110)] = 90
+
+
 class CorruptCache(_Somewhere, frozen=True, kw_only=True, tag="corrupt_cache", tag_field="do"):
     """Bytes of the sound in the cluster's store are flipped."""
 
@@ -149,11 +167,15 @@ class CardReadOnly(_Somewhere, frozen=True, kw_only=True, tag="card_read_only", 
 
 
 class CardErrors(_Somewhere, frozen=True, kw_only=True, tag="card_errors", tag_field="do"):
-    """Shares of writes and reads fail, or of writes are stored wrongly; all 0: the card is well."""
+    """Shares of writes and reads fail, or of writes are stored wrongly; all 0: the card is well.
+
+    The kernel's count of errors is its own, as real ones come from what fails below the file system.
+    """
 
     write_errors_pct: Annotated[int, Meta(ge=0, le=100)] = 0
     read_errors_pct: Annotated[int, Meta(ge=0, le=100)] = 0
     garbled_pct: Annotated[int, Meta(ge=0, le=100)] = 0
+    counted: Annotated[int, Meta(ge=0, le=10_000)] | None = None
 
 
 class CardSlow(_Somewhere, frozen=True, kw_only=True, tag="card_slow", tag_field="do"):
@@ -202,6 +224,9 @@ Happening = (
     | RtcWeak
     | CellTime
     | AmplifierDead
+    | UnderVoltage
+    | TooHot
+    | CardWorn
     | CorruptCache
     | DiskFull
     | CardReadOnly

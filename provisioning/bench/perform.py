@@ -91,6 +91,7 @@ class Performer:
                 | what.CardSlow()
             ):
                 self._spoil_cards(event, names)
+                await self._tell_kernels(event, names)
             case _:
                 await self._in_the_world(event, names)
 
@@ -148,6 +149,30 @@ class Performer:
                 await world.set_clock(names, **clock_facts(event))
             case what.AmplifierDead(dead=dead):
                 await world.set_amplifier_dead(names, dead=dead)
+            case _:
+                await self._in_the_computers(event, names)
+
+    async def _tell_kernels(self, event: what.Happening, names: list[str]) -> None:
+        """What a kernel would say of a card that is so."""
+        match event:
+            case what.CardReadOnly(read_only=read_only):
+                await self._rig.world.set_machine(names, card_read_only=read_only)
+            case what.CardErrors(counted=int(counted)):
+                await self._rig.world.set_machine(names, filesystem_errors=counted)
+            case _:
+                pass
+
+    async def _in_the_computers(self, event: what.Happening, names: list[str]) -> None:
+        world = self._rig.world
+        match event:
+            case what.UnderVoltage(for_s=for_s):
+                await world.set_machine(names, under_voltage=True)
+                await asyncio.sleep(for_s)
+                await world.set_machine(names, under_voltage=False)
+            case what.TooHot(temperature_c=temperature_c):
+                await world.set_machine(names, temperature_c=temperature_c)
+            case what.CardWorn(life_used_pct=life_used_pct):
+                await world.set_machine(names, card_life_used_pct=life_used_pct)
             case _:
                 raise AssertionError(event)
 

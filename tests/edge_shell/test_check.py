@@ -93,6 +93,9 @@ def test_a_fault_comes_with_what_to_do(verdict: Verdict, found: str, advice: str
         ({"arrester_ok": None}, ["Surge arrester"]),
         ({"clock_trust": ClockTrust.UNKNOWN}, ["Clock"]),
         ({"relays": {}}, []),
+        ({"faults": ("under_voltage", "card_worn")}, ["Cabinet", "Cabinet"]),
+        ({"faults": ("arrester_failed",), "arrester_ok": False}, ["Surge arrester"]),
+        ({"faults": ("moon_full",)}, ["Cabinet"]),
     ],
 )
 def test_a_running_agents_report_is_judged(changes: dict[str, Any], faults: list[str]) -> None:

@@ -161,6 +161,16 @@ def test_a_doubt_is_told_with_what_to_do(doubt: Doubt, language: Language) -> No
     assert doubt is Doubt.NONE or "4G" in lines[-1]
 
 
+def test_status_says_each_fault_with_what_to_do(ask: Ask, state: Path) -> None:
+    faults = ("under_voltage", "card_slow")
+    StatusFile(state / "run" / "status.json").write(report(soon(), faults=faults), link_up=True)
+    said = [line for line in ask("status")[1].splitlines() if line.startswith("LỖI")]
+    assert len(said) == 2
+    assert said[0].startswith("LỖI: nguồn điện yếu")
+    assert "→ thay nguồn 5 V" in said[0]
+    assert said[1].startswith("LỖI: thẻ nhớ ghi rất chậm →")
+
+
 def test_the_status_of_an_agent_that_was_killed_is_none(ask: Ask, state: Path) -> None:
     path = state / "run" / "status.json"
     StatusFile(path).write(report(soon()), link_up=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.codec import decode
+from contract.fault import FaultCode
 from contract.ports import ClockTrust
 from contract.status import Reported, Telemetry
 from contract.topics import Kind
@@ -21,6 +22,7 @@ from edge.shell.reporting import Reporter
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from edge.shell.telemetry import Telemetrist
+from hardware.health import Canary, Health
 from hardware.machine import Machine
 
 
@@ -33,13 +35,14 @@ class Desk:
         self.status = StatusFile(folder / "run" / "status.json")
         blank = Reported(at=clock.now(), boot="b", software="1", board="cabinet-v1")
         diary = Diary(clock=clock, ledger=self.ledger, poke=lambda: None)
+        self.faults = FaultBoard(diary)
         self.reporter = Reporter(
             clock=clock,
             watch=ClockWatch(clock=clock, diary=diary, doubt=lambda: Doubt.NONE),
             link=wire,
             cache=self.cache,
             status_file=self.status,
-            faults=FaultBoard(diary),
+            faults=self.faults,
             blank=blank,
         )
         player: Any = None
@@ -109,17 +112,50 @@ async def test_a_status_that_cannot_be_written_ends_nothing(
     desk.close()
 
 
+def telemetrist(desk: Desk, clock: Any, wire: Any, folder: Path) -> Telemetrist:
+    health = Health(
+        filesystem_errors=3,
+        life_used_pct=20,
+        under_voltage=True,
+        temperature_c=61.5,
+        canary=Canary(write_ms=8.26),
+    )
+    return Telemetrist(
+        clock=clock,
+        machine=Machine(folder),
+        health=lambda: health,
+        fault_begun=desk.faults.begun,
+        ledger=desk.ledger,
+        link=wire,
+        pause_s=0.01,
+    )
+
+
+async def test_telemetry_goes_at_once_when_a_fault_begins(
+    tmp_path: Path, wire: Any, system_clock: Any, running: Any, eventually: Any
+) -> None:
+    desk = Desk(tmp_path, wire, system_clock)
+    async with running(telemetrist(desk, system_clock, wire, tmp_path).run()):
+        await eventually(lambda: len(wire.of(Kind.TELEMETRY)) == 1)
+        desk.faults.tell(FaultCode.TOO_HOT, is_so=True)
+        await eventually(lambda: len(wire.of(Kind.TELEMETRY)) == 2)
+        desk.faults.tell(FaultCode.TOO_HOT, is_so=False)
+    assert len(wire.of(Kind.TELEMETRY)) == 2
+    desk.close()
+
+
 async def test_telemetry_holds_what_the_machine_says(
     tmp_path: Path, wire: Any, system_clock: Any
 ) -> None:
     desk = Desk(tmp_path, wire, system_clock)
     desk.ledger.add("surges", 4)
-    reading = Telemetrist(
-        clock=system_clock, machine=Machine(tmp_path), ledger=desk.ledger, link=wire
-    ).read()
+    reading = telemetrist(desk, system_clock, wire, tmp_path).read()
     assert isinstance(reading, Telemetry)
     assert reading.surge_count == 4
     assert reading.disk_free_mib > 0
+    assert (reading.filesystem_errors, reading.card_life_used_pct) == (3, 20)
+    assert (reading.card_write_ms, reading.under_voltage) == (8.3, True)
+    assert reading.temperature_c == 61.5
     desk.close()
     await asyncio.sleep(0)
 

@@ -103,12 +103,11 @@ def test_a_machine_is_judged_by_room_and_heat() -> None:
         cpu_pct=1.0,
         memory_free_mib=20,
         disk_free_mib=9000,
-        temperature_c=85.0,
         uptime_s=1,
         sent_bytes=0,
         received_bytes=0,
     )
-    assert [verdict.holds for verdict in judging.judge_machine(figures)] == [True, False, False]
+    assert [verdict.holds for verdict in judging.judge_machine(figures)] == [True, False]
 
 
 def test_every_trust_has_its_words() -> None:

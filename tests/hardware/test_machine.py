@@ -51,7 +51,3 @@ def test_link_counters_only_grow(machine: Machine, clock: SystemClock) -> None:
     first, second = (machine.read(clock.now()) for _ in range(2))
     assert 0 <= first.sent_bytes <= second.sent_bytes
     assert 0 <= first.received_bytes <= second.received_bytes
-
-
-def test_temperature_is_in_degrees_or_unknown(figures: MachineFigures) -> None:
-    assert figures.temperature_c is None or -40 <= figures.temperature_c <= 125

@@ -7,13 +7,16 @@ import signal
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hardware.clock import SystemClock
+from hardware.health_sysfs import MachineHealth
 from hardware.simulated.cabinet import NEW_CLOCK
+from hardware.simulated.machine_files import FOLDER
 from hardware.simulated.wire import RATE, SOCKET_NAME, FrameKind, frame, hello
 from hardware.simulated.world import WorldError
 
@@ -179,6 +182,28 @@ async def test_no_sound_comes_out_of_a_dead_amplifier(
     await until_async(cabinet.level, "amp", 1)
     mains.sound()
     assert not await heard(cabinet, clock, until)
+
+
+async def test_what_the_computer_says_of_itself_is_the_worlds_to_change(
+    cabinet: Any, tmp_path: Path
+) -> None:
+    sensor = MachineHealth(Path("/"), tmp_path / "run", cabinet.folder / FOLDER)
+    assert sensor.read().under_voltage is False
+    await cabinet.world.set_machine(["bl-01"], under_voltage=True, temperature_c=85.0)
+    assert (sensor.read().under_voltage, sensor.read().temperature_c) == (True, 85.0)
+    with pytest.raises(WorldError, match="has no colour"):
+        await cabinet.world.set_machine(["bl-01"], colour=1)
+
+
+async def test_a_power_cut_ends_what_the_supply_did(cabinet: Any, tmp_path: Path) -> None:
+    await cabinet.world.set_machine(["bl-01"], under_voltage=True)
+    root = cabinet.folder / FOLDER
+    assert MachineHealth(Path("/"), tmp_path / "run", root).read().under_voltage is True
+    await cabinet.world.set_machine(["bl-01"], under_voltage=False)
+    assert MachineHealth(Path("/"), tmp_path / "run", root).read().under_voltage is True
+    await cabinet.world.set_power(["bl-01"], on=False)
+    await cabinet.world.set_power(["bl-01"], on=True)
+    assert MachineHealth(Path("/"), tmp_path / "run", root).read().under_voltage is False
 
 
 async def test_a_power_cut_ends_the_sound(
