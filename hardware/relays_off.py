@@ -59,7 +59,7 @@ def _pins(boards: Iterable[Board]) -> list[RelayPin]:
 def safe_pins(boards: list[Board]) -> dict[int, RelayPin]:
     """Relay pins by number, without those that another of the boards reads or wires the other way round."""
     read = {pin.gpio for board in boards for pin in (board.arrester, board.surge_pulse)}
-    relays = [board.amplifier for board in boards]
+    relays = [relay for board in boards for relay in board.relays]
     return {
         pin.gpio: pin
         for pin in relays

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hardware.board import ARRESTER, BOARDS, CABINET, RelayPin
+from hardware.board import ARRESTER, BOARDS, CABINET, MODEM, RelayPin
 from hardware.relays_off import boards_of, safe_pins
 
 NO_PINS = not Path("/dev/gpiochip0").exists()
@@ -67,6 +67,6 @@ def test_a_pin_that_another_board_reads_or_wires_the_other_way_is_left_alone() -
     inverted = replace(
         CABINET, amplifier=RelayPin(name="amp", gpio=CABINET.amplifier.gpio, active_high=False)
     )
-    assert safe_pins([CABINET, reads_it]) == {}
-    assert safe_pins([CABINET, inverted]) == {}
-    assert safe_pins([inverted]) == {22: inverted.amplifier}
+    assert safe_pins([CABINET, reads_it]) == {27: MODEM}
+    assert safe_pins([CABINET, inverted]) == {27: MODEM}
+    assert safe_pins([inverted]) == {22: inverted.amplifier, 27: MODEM}

@@ -107,7 +107,7 @@ def test_the_hardware_watchdog_fits_the_chip() -> None:
 def test_the_boot_program_drives_every_relay_off() -> None:
     text = (UNITS / "loaxa-config.txt").read_text(encoding="utf-8")
     driven = set(re.findall(r"(?m)^gpio=(\d+)=op,(dl|dh)$", text))
-    relays = [board.amplifier for board in BOARDS.values()]
+    relays = [relay for board in BOARDS.values() for relay in board.relays]
     assert driven == {(str(pin.gpio), "dl" if pin.active_high else "dh") for pin in relays}
 
 
