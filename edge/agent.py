@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+
+from msgspec import Struct
 
 from contract.ports import Clock
 from contract.status import Reported
@@ -27,6 +29,7 @@ from edge.shell.health_watch import HealthSensor, HealthWatch
 from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
+from edge.shell.night_watch import NightWatch
 from edge.shell.service_manager import ServiceManager
 from edge.shell.sound_cache import SoundCache
 from edge.shell.start_check import StartCheck
@@ -55,10 +58,19 @@ async def serve(config: EdgeConfig, board: Board, state: Path, simulated: Path |
             on_event=inbox.put,
             on_player_progress=partial(watchdog.sign, PLAYER),
         ) as devices,
-        _jobs(
-            config, board, state, devices, inbox, watchdog, open_health(state, simulated=simulated)
-        ) as jobs,
         _until_signal() as stop,
+        _jobs(
+            Around(
+                config=config,
+                board=board,
+                state=state,
+                devices=devices,
+                sensor=open_health(state, simulated=simulated),
+                inbox=inbox,
+                watchdog=watchdog,
+                stop=stop.set,
+            )
+        ) as jobs,
         asyncio.TaskGroup() as tasks,
     ):
         running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
@@ -81,17 +93,29 @@ async def _until_signal() -> AsyncIterator[asyncio.Event]:
     yield stop
 
 
+class Around(Struct, frozen=True, kw_only=True):
+    """What the agent's parts are built around.
+
+    Attributes:
+        sensor: Reads card and supply of the computer.
+        stop: Ends the agent in order.
+    """
+
+    config: EdgeConfig
+    board: Board
+    state: Path
+    devices: Devices
+    sensor: HealthSensor
+    inbox: Inbox
+    watchdog: Watchdog
+    stop: Callable[[], None]
+
+
 @asynccontextmanager
-async def _jobs(
-    config: EdgeConfig,
-    board: Board,
-    state: Path,
-    devices: Devices,
-    inbox: Inbox,
-    watchdog: Watchdog,
-    sensor: HealthSensor,
-) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
+async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, None]]]:
     """Builds every part of the agent around its devices; each job runs for ever."""
+    config, board, state = around.config, around.board, around.state
+    devices, inbox, watchdog = around.devices, around.inbox, around.watchdog
     boot, ledger = token_hex(4), Ledger(state / "ledger.db")
     clock = AgentClock(devices.clock, ledger.clock_memory())
     cache = SoundCache(state / "sounds", state / "cache.db")
@@ -128,7 +152,7 @@ async def _jobs(
         on_change=lambda: inbox.put(ClockChanged()),
     )
     health = HealthWatch(
-        sensor=sensor,
+        sensor=around.sensor,
         send_canary=lambda: send_canary(state, clock),
         on_event=inbox.put,
     )
@@ -139,6 +163,13 @@ async def _jobs(
         fault_begun=assembly.faults.begun,
         ledger=ledger,
         link=link,
+    )
+    night = NightWatch(
+        config.night_restart,
+        look=assembly.runner.look,
+        up_s=_stop_watch(),
+        diary=assembly.diary,
+        stop=around.stop,
     )
     try:
         yield {
@@ -153,12 +184,20 @@ async def _jobs(
             "reporter": assembly.reporter.run(),
             "telemetry": telemetrist.run(),
             "health": health.run(),
+            "night": night.run(),
             "watchdog": watchdog.run(),
         }
     finally:
         status_file.remove()
         cache.close()
         ledger.close()
+
+
+def _stop_watch() -> Callable[[], float]:
+    """Seconds since now."""
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    return lambda: loop.time() - began_s
 
 
 def _fetcher(

@@ -14,6 +14,7 @@ from msgspec import Struct
 from contract.ids import ClusterId, CommuneId, is_name
 from contract.note import NoteRefused, VerifierKey
 from edge.core.modem_care import ModemCare
+from edge.core.night import NightRestart
 
 
 class ConfigErrors(ValueError):  # noqa: N818 - it carries all of them
@@ -46,6 +47,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
 
     Attributes:
         modem: When its modem loses its supply for a moment; the usual unless said.
+        night_restart: When the agent begins afresh; never unless said.
     """
 
     commune: CommuneId
@@ -53,13 +55,18 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     board: str
     hub: HubAddress
     modem: ModemCare = ModemCare()
+    night_restart: NightRestart = NightRestart()
 
     def verifier_keys(self) -> tuple[VerifierKey, ...]:
         """Keys whose signatures count."""
         return tuple(VerifierKey.decode(line) for line in self.hub.keys)
 
 
-TABLES: dict[str, type[Struct]] = {"hub": HubAddress, "modem": ModemCare}
+TABLES: dict[str, type[Struct]] = {
+    "hub": HubAddress,
+    "modem": ModemCare,
+    "night_restart": NightRestart,
+}
 """Tables of the file, with what they hold."""
 LEAST_CYCLE_S, LONGEST_OFF_S = 1.0, 50.0
 """A modem is off for less than its relay's guard allows."""

@@ -110,7 +110,7 @@ class Runner:
     async def _turn(self) -> Decision:
         p = self._p
         self._follow_clock()
-        snapshot = self._gather()
+        snapshot = self.look()
         decision = decide(snapshot, p.limits)
         self._settle(decision)
         commands = reconcile(
@@ -138,7 +138,8 @@ class Runner:
         tell(FaultCode.CLOCK_UNTRUSTED, is_so=not snapshot.trust.is_trusted)
         tell(FaultCode.DISK_FULL, is_so=p.ledger.is_behind)
 
-    def _gather(self) -> Snapshot:
+    def look(self) -> Snapshot:
+        """How the cluster is now."""
         p = self._p
         return Snapshot(
             now=p.watch.now(),
@@ -177,7 +178,7 @@ class Runner:
 
     def _settle_before(self, plan: Desired) -> None:
         """Writes what the plan in force leaves behind, before the next one is on the card: a power cut loses no row."""
-        found = succeed(self._gather(), plan, self._p.limits)
+        found = succeed(self.look(), plan, self._p.limits)
         for closing in found.closings:
             self._tell_not_aired(closing)
         if found.watermark is not None and found.watermark != self._watermark:

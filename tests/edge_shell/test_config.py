@@ -169,3 +169,13 @@ def test_the_modem_table_is_taken_and_may_be_left_out(config_file: Path) -> None
     assert load_config(config_file).modem.cycle_after_s == 900
     config_file.write_text(config_file.read_text() + "\n[modem]\ncycle_after_s = 60\n")
     assert load_config(config_file).modem.cycle_after_s == 60
+
+
+def test_a_night_restart_is_off_unless_its_time_is_given(config_file: Path) -> None:
+    assert load_config(config_file).night_restart.at is None
+    text = config_file.read_text()
+    config_file.write_text(f'{text}\n[night_restart]\nat = "03:30"\n')
+    assert load_config(config_file).night_restart.at == "03:30"
+    config_file.write_text(f'{text}\n[night_restart]\nat = "25:00"\n')
+    with pytest.raises(ConfigErrors, match=r"night_restart\.at: sai kiểu"):
+        load_config(config_file)
