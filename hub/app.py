@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _user(verbs)
     _cluster(verbs)
     _push(verbs)
+    _backup(verbs)
     return top
 
 
@@ -159,6 +160,16 @@ def _push(verbs: Verbs) -> None:
     made.add_argument("--days", help="weekly on these: 1,2,..,7 (1 is Monday)")
     made.add_argument("--priority", default="normal", choices=("normal", "priority"))
     made.add_argument("--in-quiet-hours", action="store_true", help="allow it in quiet hours")
+
+
+def _backup(verbs: Verbs) -> None:
+    made = _verb(
+        verbs, "backup", "hub.cli.backup:backup", "back the hub up, while it serves or not"
+    )
+    made.add_argument("--to", metavar="FOLDER", help="another folder than hub.toml's [backup]")
+    made = _verb(verbs, "restore", "hub.cli.backup:restore", "put a hub back from a backup")
+    made.add_argument("file", help="a backup; its sounds lie in the folder beside it")
+    made.add_argument("--over", action="store_true", help="in place of a hub, which is put aside")
 
 
 if __name__ == "__main__":

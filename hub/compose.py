@@ -11,6 +11,7 @@ from hub.issuer import Issuer
 from hub.keys import read_private
 from hub.live import Live
 from hub.operations import Operations
+from hub.operations.backups import Backups
 from hub.operations.bulletins import Bulletins
 from hub.operations.clusters import Clusters
 from hub.operations.journal import Journal
@@ -59,6 +60,7 @@ def compose(state: StateDir, clock: HubClock) -> Parts:
         bulletins=Bulletins(store, clock),
         slots=Slots(store, clock, settings, issuer, outbox, live),
         journal=Journal(store, clock),
+        backups=Backups(store, clock, state, settings),
     )
     return Parts(
         settings=settings,

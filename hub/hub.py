@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from contract.note import SignerKey
 from hub.clock import HubClock
@@ -20,6 +21,7 @@ class Hub:
 
     Attributes:
         local_token: Bearer token of programs on this machine.
+        started_at: Since when it serves.
     """
 
     settings: Settings
@@ -31,3 +33,4 @@ class Hub:
     link: HubLink
     signer: SignerKey
     local_token: str
+    started_at: datetime

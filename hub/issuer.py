@@ -14,6 +14,7 @@ from hub.core.model import Cluster, Plan
 from hub.core.planning import Facts, next_plan, plan_hash
 from hub.settings import Settings
 from hub.store import bulletins, clusters, plans, slots
+from hub.store.facts import version_floor
 
 
 class Issuer:
@@ -30,8 +31,12 @@ class Issuer:
             HubError: A plan would be larger than a cluster takes.
         """
         facts = self._facts(connection)
-        every = clusters.everyone(connection)
-        return tuple(one.name for one in every if self._issue_one(connection, one, facts, now))
+        above = version_floor(connection) - 1
+        return tuple(
+            one.name
+            for one in clusters.everyone(connection)
+            if self._issue_one(connection, one, facts, now, above=above)
+        )
 
     def issue_above(
         self, connection: Connection, cluster: ClusterId, held: int, now: datetime
@@ -40,10 +45,11 @@ class Issuer:
         found = clusters.get(connection, cluster)
         if found is None:
             return False
-        return self._issue_one(connection, found, self._facts(connection), now, above=held)
+        above = max(held, version_floor(connection) - 1)
+        return self._issue_one(connection, found, self._facts(connection), now, above=above)
 
     def _issue_one(
-        self, connection: Connection, one: Cluster, facts: Facts, now: datetime, *, above: int = 0
+        self, connection: Connection, one: Cluster, facts: Facts, now: datetime, *, above: int
     ) -> bool:
         plan = next_plan(one, facts, plans.last_issued(connection, one.name), now, above=above)
         if plan is None:

@@ -105,6 +105,7 @@ def _hub(parts: Parts, link: HubLink) -> Hub:
         link=link,
         signer=parts.signer,
         local_token=parts.state.read_local_token(),
+        started_at=parts.clock.now(),
     )
 
 
@@ -127,6 +128,7 @@ async def _run(
                 tasks.create_task(hub.live.run()),
                 tasks.create_task(hub.link.run()),
                 tasks.create_task(_take_in_users(parts, broker)),
+                tasks.create_task(hub.operations.backups.run()),
                 tasks.create_task(_announce(hub, pages, ready)),
             ]
             await pages.serve(sockets=[listening])

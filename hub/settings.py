@@ -77,6 +77,22 @@ class MediaSettings(Struct, frozen=True, kw_only=True):
     max_duration_s: Annotated[int, Meta(ge=1, le=MAX_DURATION_S)] = MAX_DURATION_S
 
 
+class BackupSettings(Struct, frozen=True, kw_only=True):
+    """How the hub backs itself up.
+
+    Attributes:
+        folder: Where to, for example on another disk; empty: `backups` in the state directory. It must be there.
+        hour: Local hour of the day.
+        daily: Of so many days the newest is kept; 0: the hub makes none by itself.
+        weekly: Of so many weeks too.
+    """
+
+    folder: str = ""
+    hour: Annotated[int, Meta(ge=0, le=23)] = 2
+    daily: Annotated[int, Meta(ge=0, le=366)] = 7
+    weekly: Annotated[int, Meta(ge=0, le=520)] = 4
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of a hub.
 
@@ -93,6 +109,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     live: LiveSettings = LiveSettings()
     plan: PlanSettings = PlanSettings()
     media: MediaSettings = MediaSettings()
+    backup: BackupSettings = BackupSettings()
 
 
 IN_WORDS = {
@@ -209,6 +226,11 @@ volume_pct = {settings.plan.volume_pct}
 # [media]
 # max_upload_mib = {settings.media.max_upload_mib}
 # max_duration_s = {settings.media.max_duration_s}
+# [backup]
+# folder = "/mnt/usb/loaxa"          # without it: backups in this directory, which is lost with its disk
+# hour = {settings.backup.hour}
+# daily = {settings.backup.daily}                          # 0: none by itself
+# weekly = {settings.backup.weekly}
 """
 
 

@@ -51,6 +51,16 @@ class StateDir:
         return self.root / "broker"
 
     @property
+    def backups(self) -> Path:
+        """Backups, unless the settings name another folder."""
+        return self.root / "backups"
+
+    @property
+    def replaced(self) -> Path:
+        """Hubs that a restore put aside."""
+        return self.root / "replaced"
+
+    @property
     def lock(self) -> Path:
         """Held by the hub that serves; holds its process id."""
         return self.root / "hub.lock"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.operations.backups import Backups
 from hub.operations.bulletins import Bulletins
 from hub.operations.clusters import Clusters
 from hub.operations.journal import Journal
@@ -20,3 +21,4 @@ class Operations:
     bulletins: Bulletins
     slots: Slots
     journal: Journal
+    backups: Backups

@@ -19,6 +19,7 @@ from hub.core.model import SlotView
 from hub.hub import Hub
 from hub.web import moments
 from hub.web.callers import Caller, signed_in
+from hub.web.own_state import own_view, own_words
 from hub.web.proof import entries, gap_entries, latest_outcomes, slot_line
 from hub.web.standing import standing, summary
 from hub.web.texts import Language, Texts
@@ -115,7 +116,16 @@ async def _journal_part(hub: Hub, texts: Texts) -> dict[str, object]:
     return {"entries": newest[:SHOWN_ENTRIES]}
 
 
-PARTS = {"clusters": _clusters_part, "slots": _slots_part, "journal": _journal_part}
+async def _hub_part(hub: Hub, texts: Texts) -> dict[str, object]:
+    return {"own": own_words(await own_view(hub), texts)}
+
+
+PARTS = {
+    "clusters": _clusters_part,
+    "slots": _slots_part,
+    "journal": _journal_part,
+    "hub": _hub_part,
+}
 """What each part of the page shows; only what is asked for is looked up."""
 
 

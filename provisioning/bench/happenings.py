@@ -80,6 +80,14 @@ class HubStart(_AtTheHub, frozen=True, kw_only=True, tag="hub_start", tag_field=
     """Starts the hub again on the same state."""
 
 
+class HubBackup(_AtTheHub, frozen=True, kw_only=True, tag="hub_backup", tag_field="do"):
+    """`loaxa-hub backup`, while the hub serves."""
+
+
+class HubRestore(_AtTheHub, frozen=True, kw_only=True, tag="hub_restore", tag_field="do"):
+    """SIGKILL to the hub, `loaxa-hub restore` of the last backup over what it had, and it starts again."""
+
+
 class Surge(_Somewhere, frozen=True, kw_only=True, tag="surge", tag_field="do"):
     """The surge counter pulses."""
 
@@ -215,6 +223,8 @@ Happening = (
     | PowerRestore
     | HubKill
     | HubStart
+    | HubBackup
+    | HubRestore
     | Surge
     | Strike
     | ArresterFails

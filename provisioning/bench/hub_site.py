@@ -135,6 +135,29 @@ class HubSite:
 
         await until(is_gone, "the killed hub's Mosquitto to end", timeout_s=GONE_TIMEOUT_S)
 
+    async def back_up(self) -> None:
+        """Makes a backup, while it serves or not.
+
+        Raises:
+            BenchError: It was refused.
+        """
+        command = python_module("hub.app", "backup", "--state", self._state)
+        await run_to_end("loaxa-hub backup", command)
+
+    async def restore(self) -> None:
+        """Kills it, puts the last backup in its place, and starts it again.
+
+        Raises:
+            BenchError: There is no backup, or it was refused.
+        """
+        found = sorted((self._state / "backups").glob("*.tar.gz"))
+        if not found:
+            raise BenchError("hub_restore: no hub_backup came before it")
+        await self.kill()
+        command = python_module("hub.app", "restore", "--over", "--state", self._state, found[-1])
+        await run_to_end("loaxa-hub restore", command)
+        await self.start()
+
     async def stop(self) -> None:
         """Ends it in order."""
         await self._child.stop()

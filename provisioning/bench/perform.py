@@ -74,6 +74,10 @@ class Performer:
                 await self._rig.hub.kill()
             case what.HubStart():
                 await self._rig.hub.start()
+            case what.HubBackup():
+                await self._rig.hub.back_up()
+            case what.HubRestore():
+                await self._rig.hub.restore()
             case what.SlotCancel() | what.SlotStop() | what.SlotMove():
                 await self._change_slot(event, t0)
             case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():

@@ -184,4 +184,12 @@ def test_the_command_line_has_every_verb() -> None:
     (verbs,) = (
         action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
     )
-    assert set(verbs.choices) == {"init", "serve", "user", "cluster", "push"}
+    assert set(verbs.choices) == {
+        "init",
+        "serve",
+        "user",
+        "cluster",
+        "push",
+        "backup",
+        "restore",
+    }

@@ -74,6 +74,7 @@ async def hub(tmp_path: Path, watch: Watch) -> AsyncIterator[Hub]:
             ),
             signer=parts.signer,
             local_token=state.local_token.read_text(encoding="ascii").strip(),
+            started_at=watch.now(),
         )
     parts.store.close()
 

@@ -2,7 +2,7 @@
 
 import { fragment } from "/static/http.js";
 
-const PARTS = ["clusters", "slots", "journal"];
+const PARTS = ["clusters", "slots", "journal", "hub"];
 const ASK_EVERY_MS = 20000;
 const ASK_WITHOUT_EVENTS_MS = 5000;
 const GATHER_MS = 300;

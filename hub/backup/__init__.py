@@ -1,0 +1,1 @@
+"""Backups: one archive of all that a hub knows, its sounds beside it, and the way back."""
