@@ -150,12 +150,12 @@ def _staging(store_dir: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _keep(staged: Path, store_dir: Path, made: Made, content: Content) -> Ingested:
-    """Names the file by its hash; what is under that name is whole, even after a power cut."""
+def keep_by_hash(staged: Path, store_dir: Path) -> tuple[Path, int]:
+    """Names a file by its hash; what is under that name is whole, even after a power cut. Its path and size."""
     with staged.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
-    size = staged.stat().st_size
+    size_bytes = staged.stat().st_size
     path = store_dir / sha256
     staged.replace(path)
     directory = os.open(store_dir, os.O_RDONLY)
@@ -163,9 +163,14 @@ def _keep(staged: Path, store_dir: Path, made: Made, content: Content) -> Ingest
         os.fsync(directory)
     finally:
         os.close(directory)
+    return path, size_bytes
+
+
+def _keep(staged: Path, store_dir: Path, made: Made, content: Content) -> Ingested:
+    path, size_bytes = keep_by_hash(staged, store_dir)
     return Ingested(
-        sha256=Sha256(sha256),
-        size_bytes=size,
+        sha256=Sha256(path.name),
+        size_bytes=size_bytes,
         duration_ms=made.duration_ms,
         loudness_lufs=made.loudness.lufs,
         true_peak_dbtp=made.loudness.peak_dbtp,

@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     home.add_argument("--rounds", type=_count, default=2, help="how often all of it")
     home.add_argument("--dir", type=Path, default=Path(".work/reconnect"))
     _crash_trials(verbs)
+    _hub_trials(verbs)
     sample = verbs.add_parser("sample", help="make sounds of the Vietnamese texts in a folder")
     sample.set_defaults(verb="provisioning.bench.verbs:sample")
     sample.add_argument("folder", type=Path)
@@ -106,6 +107,15 @@ def _crash_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     crash.add_argument("--n", type=_crashes, default=1000, help="how many crashes")
     crash.add_argument("--seed", type=int, default=1, help="of the first life; each has the next")
     crash.add_argument("--dir", type=Path, default=Path(".work/crash-trials"))
+    crash.add_argument("--out", type=Path, metavar="FILE.json")
+
+
+def _hub_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    crash = verbs.add_parser("hub-trials", help="kill the hub at random instants, many times")
+    crash.set_defaults(verb="provisioning.bench.hub_trials:hub_trials")
+    crash.add_argument("--n", type=_crashes, default=100, help="how many crashes")
+    crash.add_argument("--seed", type=int, default=1, help="of the first hub; each has the next")
+    crash.add_argument("--dir", type=Path, default=Path(".work/hub-trials"))
     crash.add_argument("--out", type=Path, metavar="FILE.json")
 
 

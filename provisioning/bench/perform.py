@@ -70,14 +70,8 @@ class Performer:
         """Lets one event happen, everywhere it names at once."""
         names = self._scenario.named(getattr(event, "cluster", ()))
         match event:
-            case what.HubKill():
-                await self._rig.hub.kill()
-            case what.HubStart():
-                await self._rig.hub.start()
-            case what.HubBackup():
-                await self._rig.hub.back_up()
-            case what.HubRestore():
-                await self._rig.hub.restore()
+            case what.HubKill() | what.HubStart() | what.HubBackup() | what.HubRestore():
+                await self._with_the_hub(event)
             case what.SlotCancel() | what.SlotStop() | what.SlotMove():
                 await self._change_slot(event, t0)
             case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():
@@ -98,6 +92,17 @@ class Performer:
                 await self._tell_kernels(event, names)
             case _:
                 await self._in_the_world(event, names)
+
+    async def _with_the_hub(self, event: what.Happening) -> None:
+        match event:
+            case what.HubKill():
+                await self._rig.hub.kill()
+            case what.HubBackup():
+                await self._rig.hub.back_up()
+            case what.HubRestore():
+                await self._rig.hub.restore()
+            case _:
+                await self._rig.hub.start()
 
     def _sites(self, names: list[str]) -> list[ClusterSite]:
         return [self._rig.clusters[name] for name in names]
