@@ -26,7 +26,17 @@ class Diary:
 
     def event(self, event: EventKind, *, detail: str = "", count: int = 1) -> None:
         """Writes what happened just now."""
-        row = EventRow(
+        self._ledger.append(self._row(event, detail, count))
+        self._poke()
+
+    def ledger_replaced(self) -> None:
+        """Writes that the ledger took a broken one's place, if it did and has not said so yet."""
+        if why := self._ledger.replaced:
+            self._ledger.tell_replaced(self._row(EventKind.LEDGER_REPLACED, why, 1))
+            self._poke()
+
+    def _row(self, event: EventKind, detail: str, count: int) -> EventRow:
+        return EventRow(
             number=UNNUMBERED,
             event=event,
             at=self._clock.now(),
@@ -34,5 +44,3 @@ class Diary:
             detail=detail,
             count=count,
         )
-        self._ledger.append(row)
-        self._poke()

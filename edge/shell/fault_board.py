@@ -17,6 +17,7 @@ TOLD_BY_OTHERS = frozenset(
         FaultCode.RELAY_GUARD,
         FaultCode.PLAYER_FAILED,
         FaultCode.CLOCK_UNTRUSTED,
+        FaultCode.LEDGER_REPLACED,
     }
 )
 """Faults with journal rows of their own kind."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from contract.ids import Sha256
 from contract.model import Bulletin
 from edge.shell.download import Download, DownloadError, WrongSound
+from edge.shell.files import make_folder
 from edge.shell.inbox import SoundArrived, SoundRefused
 from edge.shell.sound_cache import SoundCache
 from edge.shell.waiting import comes
@@ -48,7 +49,7 @@ class Fetcher:
         self._failures: dict[Sha256, int] = {}
         self._poke = asyncio.Event()
         self._current: tuple[Sha256, Download] | None = None
-        staging.mkdir(parents=True, exist_ok=True)
+        make_folder(staging)
 
     def want(self, bulletins: tuple[Bulletin, ...]) -> None:
         """Says what is needed, soonest first; a download of something no longer needed ends."""

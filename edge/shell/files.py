@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 KEPT = 9
 """So many broken files of one name are kept; a later one takes the place of the last."""
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder; a card that has no room for it, or takes nothing, does not end the agent."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        log.error("%s cannot be made: %s", path, error)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

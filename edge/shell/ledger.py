@@ -2,7 +2,8 @@
 
 One small SQLite file, WAL with `synchronous=FULL`: a row is on the card before anything is done on account of it. A
 ledger that is broken is set aside and a new one starts, with a new epoch, so that its row numbers are never taken for
-the old one's.
+the old one's; what verifies of the old one is carried over, rows under their old epoch, so that the hub stores each
+once. On a full card it lives on room that was held in reserve, then on that of acknowledged rows, then in memory.
 """
 
 from __future__ import annotations
@@ -11,36 +12,37 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from contract.journal import EventRow, ItemRow, JournalRow
+from contract.fault import FaultCode
+from contract.journal import EventKind, EventRow, ItemRow, JournalBatch, JournalRow
 from edge.core.clock_trust import ClockMemory
 from edge.core.emergency import Emergency
 from edge.core.obey import Marks
 from edge.core.state import OpenItem
-from edge.shell.files import is_damage, open_for_reading, set_aside
+from edge.shell.files import make_folder, open_for_reading
+from edge.shell.ledger_file import COLUMNS, MARKS, StoredRow, acknowledged_of, fact_sum, stored, utc
+from edge.shell.ledger_opening import REPLACED, Footing, Opened, Opener, merge
+from edge.shell.reserve import Reserve
 
 log = logging.getLogger(__name__)
 
 Row = TypeVar("Row", ItemRow, EventRow)
 
 KEEP_ACKNOWLEDGED = timedelta(days=90)
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS journal (
-    number INTEGER PRIMARY KEY,
-    at TEXT NOT NULL,
-    is_item INTEGER NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS journal_at ON journal (is_item, at);
-"""
+KEEP_ROWS = 400
+"""So many acknowledged rows stay even on a full card: what was heard in the last days is not to sound again."""
+MOST_LATE = 5000
+"""So many rows wait in memory, 3 MiB or so; beyond it the oldest tenth is replaced by one row that counts it."""
+PIECE_BYTES = 512 * 1024
+"""The file takes half of the reserve's room in such pieces when it is given up, before another program does; the
+write-ahead log takes some of the other half."""
 
 
 class Ledger:
@@ -50,44 +52,93 @@ class Ledger:
         path: The file; its folder is made when missing.
         patience_s: With another process that writes.
         read_only: Looks at a ledger that is there; makes, mends and writes nothing.
+        reserve: Room held for it; None: a file beside it.
     """
 
-    def __init__(self, path: Path, *, patience_s: float = 5.0, read_only: bool = False) -> None:
-        self._path = path
-        self._patience_s = patience_s
-        self._late_rows: list[tuple[object, ...]] = []
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience_s: float = 5.0,
+        read_only: bool = False,
+        reserve: Reserve | None = None,
+    ) -> None:
+        self._reserve = reserve or Reserve(path.with_suffix(".reserve"))
+        self._opener = Opener(path, patience_s=patience_s, reserve=self._reserve)
+        self._late_rows: list[JournalRow] = []
         self._late_facts: dict[str, str | None] = {}
         self._riding: dict[str, str | None] = {}
+        self._lost_late = 0
         self._is_behind = False
-        self._db = (
-            open_for_reading(path, patience_s=patience_s) if read_only else self._open_whole()
-        )
-        self.epoch = self._fact("epoch") or ("" if read_only else self._new_epoch())
-        self._acknowledged = int(self._fact("acknowledged") or 0)
-        newest = self._db.execute("SELECT coalesce(max(number), 0) FROM journal").fetchone()[0]
-        self._last = max(int(newest), self._acknowledged)
+        self._is_read_only = read_only
+        if read_only:
+            self._stand_on(Opened(open_for_reading(path, patience_s=patience_s), Footing.CARD))
+            return
+        make_folder(path.parent)
+        self._stand_on(self._opener.open())
+        if self._footing is Footing.CARD:
+            self._reserve.take()
+
+    def _stand_on(self, opened: Opened) -> None:
+        self._db, self._footing = opened.db, opened.footing
+        self._late_facts.pop("epoch", None)
+        self.epoch = self._fact("epoch") or ("" if self._is_read_only else self._new_epoch())
+        self._acknowledged = self._acknowledged_of(self.epoch)
+        self._last = max(self._newest_of(self.epoch), self._acknowledged)
+        self._number_late_rows(self._last + 1)
+        self._carried = {} if self._is_read_only else self._count_carried()
 
     def close(self) -> None:
         """Lets go of the file."""
         self._db.close()
+        if not self._is_read_only and self._footing is not Footing.MEMORY:
+            self._reserve.take_what_there_is()
 
     @property
     def is_behind(self) -> bool:
         """Whether the card takes nothing, and rows wait in memory."""
-        return self._is_behind
+        return self._is_behind or self._footing is Footing.MEMORY
 
-    def _open_whole(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+    @property
+    def holds_reserve(self) -> bool:
+        """Whether the room in reserve is still untouched."""
+        return self._reserve.is_held
+
+    @property
+    def in_memory(self) -> int:
+        """Rows that are not on the card."""
+        if self._footing is Footing.MEMORY:
+            return self.waiting()
+        return len(self._late_rows)
+
+    def settle(self) -> None:
+        """Looks whether the card takes what waits, and whether the reserve can be held again."""
+        if self._footing is not Footing.CARD:
+            self._return_to_card()
+        if self._is_behind:
+            self._save({})
+        if self._footing is Footing.CARD and not self._is_behind:
+            self._reserve.take()
+
+    def _return_to_card(self) -> None:
+        if self._footing is Footing.CARD_ALONE:
+            self._db.close()
+            self._stand_on(self._opener.open())
+            return
         try:
-            return _open(self._path, self._patience_s)
+            opened = self._opener.open_on_card()
         except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            aside = set_aside(self._path)
-            for extra in ("-wal", "-shm"):
-                set_aside(self._path.with_name(self._path.name + extra))
-            log.error("the ledger is broken (%s); set aside as %s, a new one starts", error, aside)
-            return _open(self._path, self._patience_s)
+            log.debug("the ledger stays in memory: %s", error)
+            return
+        try:
+            merge(self._db, opened.db)
+        except sqlite3.DatabaseError as error:
+            opened.db.close()
+            log.debug("the ledger stays in memory: %s", error)
+            return
+        log.warning("the card takes the ledger again")
+        self._db.close()
+        self._stand_on(opened)
 
     def _new_epoch(self) -> str:
         epoch = secrets.token_hex(4)
@@ -106,7 +157,9 @@ class Ledger:
                 self._db.execute("ROLLBACK")
             raise
 
-    def _save(self, facts: dict[str, str | None], *rows: tuple[object, ...]) -> None:
+    # Writing, whatever the card says
+
+    def _save(self, facts: dict[str, str | None], *rows: JournalRow) -> None:
         """Brings facts and rows to the card, in one step with those that it has not taken so far.
 
         A card that takes nothing (full, or failing) does not end the broadcast: what it should hold is kept in memory
@@ -115,35 +168,122 @@ class Ledger:
         self._late_facts.update(self._riding | facts)
         self._riding.clear()
         self._late_rows += rows
+        error = self._bring()
+        for make_room in (self._use_reserve, self._drop_acknowledged):
+            if error is not None and _is_full(error) and make_room():
+                error = self._bring()
+        if error is None:
+            return
+        if not self._is_behind:
+            log.error("the card takes no more (%s): journal rows wait in memory", error)
+        self._is_behind = True
+        self._bound_late()
+
+    def _bring(self) -> sqlite3.OperationalError | None:
+        """What the card says to all that waits; None: it has taken it."""
         try:
             with self._writing():
-                self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", self._late_rows)
+                for row in self._late_rows:
+                    self._insert(stored(self.epoch, row))
                 for name, value in self._late_facts.items():
                     self._set_fact(name, value)
         except sqlite3.OperationalError as error:
-            if not self._is_behind:
-                log.error("the card takes no more (%s): journal rows wait in memory", error)
-            self._is_behind = True
-            return
+            return error
         if self._is_behind:
             log.warning("the card takes journal rows again, %s waited", len(self._late_rows))
         self._is_behind = False
+        self._lost_late = 0
         self._late_facts.clear()
         self._late_rows.clear()
+        return None
+
+    def _insert(self, row: StoredRow) -> None:
+        values = (row.epoch, row.number, row.at, row.is_item, row.body, row.sum)
+        self._db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def _use_reserve(self) -> bool:
+        """Gives the reserve up, and takes a good part of its room for the file at once."""
+        if not self._reserve.give_up():
+            return False
+        log.error("the card is full: the journal lives on the room that was held for it")
+        try:
+            for _ in range(self._reserve.size_bytes // (2 * PIECE_BYTES)):
+                with self._writing():
+                    self._db.execute("INSERT INTO filler VALUES (zeroblob(?))", (PIECE_BYTES,))
+        except sqlite3.OperationalError as error:
+            log.debug("not all of the reserve was to be had: %s", error)
+        with suppress(sqlite3.OperationalError), self._writing():
+            self._db.execute("DELETE FROM filler")
+        return True
+
+    def _drop_acknowledged(self) -> bool:
+        """Makes room of the older half of the rows that the hub holds; whether there were any."""
+        dropped = 0
+        try:
+            with self._writing():
+                for epoch in (*self._carried, self.epoch):
+                    dropped += self._drop_older_half(epoch)
+        except sqlite3.OperationalError as error:
+            log.debug("old rows stay: %s", error)
+            return False
+        return dropped > 0
+
+    def _drop_older_half(self, epoch: str) -> int:
+        acknowledged = self._acknowledged_of(epoch)
+        last = self._last if epoch == self.epoch else self._newest_of(epoch)
+        upper = min(acknowledged, last - KEEP_ROWS)
+        lowest = self._db.execute(
+            "SELECT coalesce(min(number), 0) FROM journal WHERE epoch = ?", (epoch,)
+        ).fetchone()[0]
+        if lowest > upper:
+            return 0
+        middle = (lowest + upper) // 2
+        return self._db.execute(
+            "DELETE FROM journal WHERE epoch = ? AND number <= ?", (epoch, middle)
+        ).rowcount
+
+    def _bound_late(self) -> None:
+        """Nothing of it was sent, so what is left takes the numbers anew, behind the row that counts the lost."""
+        if len(self._late_rows) <= MOST_LATE:
+            return
+        first = self._late_rows[0].number
+        lost, kept = self._late_rows[: MOST_LATE // 10], self._late_rows[MOST_LATE // 10 :]
+        self._lost_late += len(lost) - (self._lost_late > 0)
+        last = lost[-1]
+        told = EventRow(
+            number=first,
+            event=EventKind.FAULT,
+            at=last.planned_at if isinstance(last, ItemRow) else last.at,
+            clock_trust=last.clock_trust,
+            detail=f"{FaultCode.DISK_FULL}: {self._lost_late} journal rows are lost",
+            count=self._lost_late,
+        )
+        self._late_rows = [told, *kept]
+        self._number_late_rows(first)
+
+    def _number_late_rows(self, first: int) -> None:
+        """They were never sent: their numbers are still free."""
+        self._late_rows = [
+            replace(row, number=first + index) for index, row in enumerate(self._late_rows)
+        ]
+        if self._late_rows:
+            self._last = self._late_rows[-1].number
+
+    # Facts
 
     def _fact(self, name: str) -> str | None:
         if name in self._late_facts:
             return self._late_facts[name]
-        found = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
-        return str(found[0]) if found else None
+        found = self._db.execute("SELECT value, sum FROM fact WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found and fact_sum(name, str(found[0])) == found[1] else None
 
     def _set_fact(self, name: str, value: str | None) -> None:
         if value is None:
             self._db.execute("DELETE FROM fact WHERE name = ?", (name,))
         else:
-            self._db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
-
-    # Plan and counters
+            self._db.execute(
+                "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (name, value, fact_sum(name, value))
+            )
 
     def accepted_version(self) -> int:
         """The highest plan version that was taken; 0 before the first."""
@@ -218,7 +358,7 @@ class Ledger:
 
     def marks(self) -> Marks:
         """Which commands were obeyed; not whole in a ledger that has never known."""
-        found = self._fact("command_marks")
+        found = self._fact(MARKS)
         return msgspec.json.decode(found, type=Marks) if found else Marks(are_whole=False)
 
     def emergencies(self) -> tuple[Emergency, ...]:
@@ -230,12 +370,28 @@ class Ledger:
         """Remembers a command and what it leads to, in one step, before anything is done on account of it."""
         facts = _emergency_facts(queue)
         if marks is not None:
-            facts["command_marks"] = msgspec.json.encode(marks).decode()
+            facts[MARKS] = msgspec.json.encode(marks).decode()
         self._save(facts)
 
     def end_emergency(self, row: ItemRow, queue: tuple[Emergency, ...]) -> ItemRow:
         """Writes the row of an emergency and what is left of the queue, in one step."""
         return self._number_and_save(row, _emergency_facts(queue))
+
+    # A ledger that took another's place
+
+    @property
+    def replaced(self) -> str:
+        """Why this ledger took a broken one's place, until that has its row; empty: it did not."""
+        return self._fact(REPLACED) or ""
+
+    @property
+    def is_replacement_unread(self) -> bool:
+        """Whether the hub has yet to take the row that says so."""
+        return int(self._fact("replaced_row") or 0) > self._acknowledged
+
+    def tell_replaced(self, row: EventRow) -> None:
+        """Writes the row about it."""
+        self._number_and_save(row, {REPLACED: None, "replaced_row": str(self._last + 1)})
 
     # The journal
 
@@ -245,101 +401,125 @@ class Ledger:
 
     def _number_and_save(self, row: Row, facts: dict[str, str | None]) -> Row:
         numbered = replace(row, number=self._last + 1)
-        at = row.planned_at if isinstance(row, ItemRow) else row.at
-        values = (
-            numbered.number,
-            _utc(at),
-            isinstance(row, ItemRow),
-            msgspec.json.encode(numbered),
-        )
         self._last = numbered.number
-        self._save(facts, values)
+        self._save(facts, numbered)
         return numbered
 
+    def batch_waiting(self, *, max_bytes: int) -> JournalBatch | None:
+        """Rows that the hub has not acknowledged, oldest first, as many as fit; those of a replaced ledger first."""
+        for epoch in (*self._carried, self.epoch):
+            if rows := self._rows_of(epoch, max_bytes):
+                return JournalBatch(epoch=epoch, rows=tuple(rows), held_from=self.held_from(epoch))
+        return None
+
     def rows_waiting(self, *, max_bytes: int) -> list[JournalRow]:
-        """Rows that the hub has not acknowledged, oldest first, as many as fit."""
+        """Rows of this epoch that the hub has not acknowledged, oldest first, as many as fit."""
+        return self._rows_of(self.epoch, max_bytes)
+
+    def _rows_of(self, epoch: str, max_bytes: int) -> list[JournalRow]:
         found = self._db.execute(
-            "SELECT body FROM journal WHERE number > ? ORDER BY number LIMIT 200",
-            (self._acknowledged,),
+            f"SELECT {COLUMNS} FROM journal WHERE epoch = ? AND number > ? ORDER BY number LIMIT 200",  # noqa: S608 - a constant
+            (epoch, self._acknowledged_of(epoch)),
         )
         rows: list[JournalRow] = []
         used = 0
-        for (body,) in found:
-            used += len(body)
+        for values in found:
+            row = StoredRow(*values)
+            used += len(row.body)
             if rows and used > max_bytes:
                 break
-            rows.append(msgspec.json.decode(body, type=JournalRow))
+            rows.append(row.decode())
         return rows
 
-    def held_from(self) -> int:
-        """The oldest row that is still here; the next one's number when there is none."""
-        (on_card,) = self._db.execute("SELECT min(number) FROM journal").fetchone()
-        in_memory = (row[0] for row in self._late_rows[:1])
-        return min((int(str(one)) for one in (on_card, *in_memory) if one), default=self._last + 1)
+    def held_from(self, epoch: str | None = None) -> int:
+        """The oldest row of an epoch (None: this one) that is still here; the next one's number when there is none."""
+        epoch = epoch or self.epoch
+        (on_card,) = self._db.execute(
+            "SELECT min(number) FROM journal WHERE epoch = ?", (epoch,)
+        ).fetchone()
+        if on_card:
+            return int(on_card)
+        if epoch != self.epoch:
+            return self._acknowledged_of(epoch) + 1
+        return self._late_rows[0].number if self._late_rows else self._last + 1
 
     def acknowledge(self, epoch: str, up_to: int) -> bool:
-        """The hub holds every row up to `up_to` of this epoch; whether that is news.
+        """The hub holds every row up to `up_to` of an epoch; whether that is news.
 
         Less than before is news too: the hub was put back from an old backup, and gets again what is still here.
         """
-        if epoch != self.epoch or up_to > self._last:
+        if epoch == self.epoch:
+            last = self._last
+        elif epoch in self._carried:
+            last = self._newest_of(epoch)
+        else:
             return False
-        if up_to < self._acknowledged:
-            up_to = min(self._acknowledged, max(up_to, self.held_from() - 1))
-        if up_to == self._acknowledged:
+        if up_to > last:
             return False
-        if up_to < self._acknowledged:
+        known = self._acknowledged_of(epoch)
+        if up_to < known:
+            up_to = min(known, max(up_to, self.held_from(epoch) - 1))
+        if up_to == known:
+            return False
+        if up_to < known:
             log.warning("the hub has forgotten journal rows above %s; they are sent again", up_to)
-        self._save({"acknowledged": str(up_to)})
-        self._acknowledged = up_to
+        self._save({acknowledged_of(epoch): str(up_to)})
+        self._acknowledged = self._acknowledged_of(self.epoch)
+        if epoch != self.epoch:
+            self._carried = self._count_carried()
         return True
 
     def waiting(self) -> int:
         """Rows that the hub has not acknowledged."""
-        return self._last - self._acknowledged
+        return self._last - self._acknowledged + sum(self._carried.values())
+
+    def _acknowledged_of(self, epoch: str) -> int:
+        return int(self._fact(acknowledged_of(epoch)) or 0)
+
+    def _newest_of(self, epoch: str) -> int:
+        found = self._db.execute(
+            "SELECT coalesce(max(number), 0) FROM journal WHERE epoch = ?", (epoch,)
+        )
+        return int(found.fetchone()[0])
+
+    def _count_carried(self) -> dict[str, int]:
+        """Epochs of ledgers before this one, each with how many rows of it wait."""
+        epochs = self._db.execute("SELECT DISTINCT epoch FROM journal ORDER BY epoch").fetchall()
+        return {
+            epoch: self._db.execute(
+                "SELECT count(*) FROM journal WHERE epoch = ? AND number > ?",
+                (epoch, self._acknowledged_of(epoch)),
+            ).fetchone()[0]
+            for (epoch,) in epochs
+            if epoch != self.epoch
+        }
 
     def closed_since(self, at: datetime) -> list[ItemRow]:
         """Rows of items planned at or after an instant, earliest first."""
         found = self._db.execute(
-            "SELECT body FROM journal WHERE is_item AND at >= ? ORDER BY at", (_utc(at),)
+            f"SELECT {COLUMNS} FROM journal WHERE is_item AND at >= ? ORDER BY at",  # noqa: S608 - a constant
+            (utc(at),),
         )
-        return [msgspec.json.decode(body, type=ItemRow) for (body,) in found]
+        rows = [StoredRow(*values).decode() for values in found]
+        return [row for row in rows if isinstance(row, ItemRow)]
 
     def prune(self, now: datetime) -> None:
         """Forgets acknowledged rows that are older than their time as evidence."""
-        oldest = _utc(now - KEEP_ACKNOWLEDGED)
+        oldest = utc(now - KEEP_ACKNOWLEDGED)
         try:
             with self._writing():
-                self._db.execute(
-                    "DELETE FROM journal WHERE number <= ? AND at < ?", (self._acknowledged, oldest)
-                )
+                for epoch in (*self._carried, self.epoch):
+                    self._db.execute(
+                        "DELETE FROM journal WHERE epoch = ? AND number <= ? AND at < ?",
+                        (epoch, self._acknowledged_of(epoch), oldest),
+                    )
         except sqlite3.OperationalError as error:
             log.debug("old rows stay: %s", error)
-
-
-def _open(path: Path, patience_s: float) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
-    try:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        _check(db)
-        db.executescript(SCHEMA)
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db
-
-
-def _check(db: sqlite3.Connection) -> None:
-    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(verdict)
 
 
 def _emergency_facts(queue: tuple[Emergency, ...]) -> dict[str, str | None]:
     return {"emergencies": msgspec.json.encode(queue).decode() if queue else None}
 
 
-def _utc(at: datetime) -> str:
-    """Sorts as text like the instants it stands for."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+def _is_full(error: sqlite3.OperationalError) -> bool:
+    return getattr(error, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")

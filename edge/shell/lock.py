@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+log = logging.getLogger(__name__)
 
 
 class AgentRunsError(Exception):
@@ -21,7 +26,7 @@ def on_duty(state: Path) -> Iterator[None]:
         AgentRunsError: Another agent holds it; the line says what to do.
     """
     state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("a+", encoding="ascii") as file:
+    with _lock_file(state) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -31,7 +36,27 @@ def on_duty(state: Path) -> Iterator[None]:
                 f"{state}: loaxa-edge đang chạy (tiến trình {process}), không chạy thêm — "
                 f"an agent runs already (process {process}); to run one by hand: systemctl stop loaxa-edge"
             ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        _say_who(file)
         yield
+
+
+def _lock_file(state: Path) -> TextIO:
+    """The file; a card that takes no new one may still have the last agent's."""
+    path = state / "lock"
+    try:
+        return path.open("a+", encoding="ascii")
+    except PermissionError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EIO):
+            raise
+        return path.open(encoding="ascii")
+
+
+def _say_who(file: TextIO) -> None:
+    """The process id, for people; a full card has no room for it, and the lock holds all the same."""
+    try:
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
+    except OSError as error:
+        log.warning("the lock does not say who holds it: %s", error)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 
 from contract.codec import encode_batch
-from contract.journal import JournalBatch
 from contract.topics import Kind
 from edge.shell.ledger import Ledger
 from edge.shell.publisher import Publisher
@@ -64,11 +63,8 @@ class Outbox:
     async def _deliver(self) -> None:
         """Sends batch after batch; without an answer it asks again, ever more rarely, until poked."""
         patience_s = ANSWER_S
-        while rows := self._ledger.rows_waiting(max_bytes=self._batch_bytes):
+        while batch := self._ledger.batch_waiting(max_bytes=self._batch_bytes):
             self._answered.clear()
-            batch = JournalBatch(
-                epoch=self._ledger.epoch, rows=tuple(rows), held_from=self._ledger.held_from()
-            )
             is_sent = await self._link.publish(Kind.JOURNAL, encode_batch(batch))
             size = self._batch_bytes * 2 if is_sent else self._batch_bytes // 2
             self._batch_bytes = max(LEAST_BATCH_BYTES, min(size, BATCH_BYTES))

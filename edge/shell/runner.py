@@ -96,6 +96,7 @@ class Runner:
         self._watermark, self._owed_since = p.ledger.watermark(), p.ledger.owed_since()
         self._recall_closed()
         p.plans.recall()
+        p.diary.ledger_replaced()
         self._p.diary.event(EventKind.BOOT, detail=p.reporter.software)
 
     def _recall_closed(self) -> None:
@@ -136,7 +137,8 @@ class Runner:
         tell(FaultCode.RELAY_GUARD, is_so=rests_until(snapshot, p.limits) is not None)
         tell(FaultCode.PLAYER_FAILED, is_so=p.airing.player_failed)
         tell(FaultCode.CLOCK_UNTRUSTED, is_so=not snapshot.trust.is_trusted)
-        tell(FaultCode.DISK_FULL, is_so=p.ledger.is_behind)
+        tell(FaultCode.DISK_FULL, is_so=p.ledger.is_behind or not p.ledger.holds_reserve)
+        tell(FaultCode.LEDGER_REPLACED, is_so=p.ledger.is_replacement_unread)
 
     def look(self) -> Snapshot:
         """How the cluster is now."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.ids import Sha256, is_sha256
-from edge.shell.files import is_damage, set_aside, sync_folder
+from edge.shell.files import is_damage, make_folder, set_aside, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class SoundCache:
         self._folder = folder
         self._free_bytes = free_bytes or (lambda: shutil.disk_usage(folder).free)
         self._keep: frozenset[Sha256] = frozenset()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._db = _open(database)
         stored = self._stored()
         self._held: frozenset[Sha256] = frozenset(

@@ -313,9 +313,25 @@ def test_a_file_system_that_takes_no_more_does_not_end_the_writer(path: Path) ->
         assert ledger.append(surge()).number == on_card + 1
 
 
-def test_a_forbidden_ledger_stays_where_it_is(tmp_path: Path) -> None:
-    folder = tmp_path / "ledger.db"
-    folder.mkdir()
-    with pytest.raises(sqlite3.OperationalError):
-        Ledger(folder)
-    assert folder.is_dir()
+def test_a_ledger_that_cannot_be_opened_at_all_is_in_memory_until_it_can(path: Path) -> None:
+    path.mkdir()
+    with opened(path) as ledger:
+        assert ledger.is_behind
+        ledger.append(surge(detail="in memory"))
+        ledger.accept_version(4)
+        first = ledger.batch_waiting(max_bytes=PLENTY)
+        assert first is not None
+        ledger.settle()
+        assert ledger.is_behind
+        assert path.is_dir()
+        path.rmdir()
+        ledger.settle()
+        assert (ledger.is_behind, ledger.waiting(), ledger.accepted_version()) == (False, 1, 4)
+        assert ledger.epoch != first.epoch
+        assert ledger.batch_waiting(max_bytes=PLENTY) == first, "under the epoch it was sent with"
+        ledger.append(surge(detail="on the card"))
+    with opened(path) as ledger:
+        assert ledger.acknowledge(first.epoch, 1)
+        batch = ledger.batch_waiting(max_bytes=PLENTY)
+        assert batch is not None
+        assert [getattr(row, "detail", "") for row in batch.rows] == ["on the card"]
