@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -31,6 +32,7 @@ from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
 from edge.shell.night_watch import NightWatch
 from edge.shell.service_manager import ServiceManager
+from edge.shell.silence_watch import CHIME_FILE
 from edge.shell.sound_cache import SoundCache
 from edge.shell.start_check import StartCheck
 from edge.shell.status_file import StatusFile
@@ -38,10 +40,13 @@ from edge.shell.telemetry import Telemetrist
 from edge.shell.watchdog import Watchdog
 from hardware.board import Board
 from hardware.canary import send_canary
+from hardware.chime import write_chime
 from hardware.devices import Devices, open_devices, open_health
 from hardware.events import ClockChanged
 from hardware.machine import Machine
 from hardware.relay import RelayError
+
+log = logging.getLogger(__name__)
 
 
 async def serve(config: EdgeConfig, board: Board, state: Path, simulated: Path | None) -> None:
@@ -120,6 +125,7 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     clock = AgentClock(devices.clock, ledger.clock_memory())
     cache = SoundCache(state / "sounds", state / "cache.db")
     link = HubLink(config, boot=boot, on_event=inbox.put, on_progress=partial(watchdog.sign, LINK))
+    _have_chime(state / CHIME_FILE)
     status_file = StatusFile(state / "run" / "status.json")
     fetcher = _fetcher(config, clock, state, cache, inbox)
     assembly = assemble(
@@ -198,6 +204,14 @@ def _stop_watch() -> Callable[[], float]:
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     return lambda: loop.time() - began_s
+
+
+def _have_chime(path: Path) -> None:
+    """The station chime is there from the first start on."""
+    try:
+        write_chime(path)
+    except OSError as error:
+        log.error("the station chime is not on the card: %s", error)
 
 
 def _fetcher(

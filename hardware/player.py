@@ -7,6 +7,10 @@ from typing import Protocol
 from msgspec import Struct
 
 
+class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
+    """A player process waits for work: the first one, or the one after another that is gone."""
+
+
 class Prepared(Struct, frozen=True, kw_only=True, tag="prepared"):
     """The sound is open and waits for its instant."""
 
@@ -41,11 +45,16 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     why: str
 
 
-PlayerEvent = Prepared | Started | Progress | HeardOut | Failed
+PlayerEvent = Ready | Prepared | Started | Progress | HeardOut | Failed
 
 
 class Player(Protocol):
     """Plays one sound while holding at most a few more ready."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it could start something now; else what it is given waits until it can."""
+        ...
 
     async def prepare(self, item: str, path: str, *, offset_ms: int, volume_pct: int) -> None:
         """Opens a sound file at a position, without letting anything sound.
@@ -64,4 +73,8 @@ class Player(Protocol):
 
     def stop(self, item: str) -> None:
         """Silences an item, or forgets that it was prepared."""
+        ...
+
+    def restart(self, why: str) -> None:
+        """Begins afresh, as a stuck sound system needs it: all that it held is forgotten, and nothing said of it."""
         ...

@@ -13,7 +13,7 @@ from typing import Self
 import msgspec
 
 from contract.ports import Clock
-from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Started
+from hardware.player import Failed, HeardOut, PlayerEvent, Progress, Ready
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +25,6 @@ START_S = 30.0
 """A worker gets so long to be ready: a small Pi loads VLC's plug-ins from a slow card, which takes up to 15 s."""
 RESTART_PAUSES_S = (0.2, 1.0, 5.0, 30.0)
 LINE_LIMIT = 64 * 1024
-
-
-class _Ready(msgspec.Struct, frozen=True, tag="ready"):
-    pass
-
-
-class _Pong(msgspec.Struct, frozen=True, tag="pong"):
-    pass
-
-
-_Said = Prepared | Started | Progress | HeardOut | Failed | _Ready | _Pong
 
 
 class VlcPlayer:
@@ -68,11 +57,13 @@ class VlcPlayer:
         self._keeper: asyncio.Task[None] | None = None
         self._began_ns = 0
         self._held: dict[str, int] = {}
+        self._positions_ms: dict[str, int] = {}
+        self._restart_why: str | None = None
         self._served = 0
         self._failures = 0
         self._ready = asyncio.Event()
         self._waiting: list[dict[str, str | int]] = []
-        self._decoder = msgspec.json.Decoder(_Said)
+        self._decoder = msgspec.json.Decoder(PlayerEvent)
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -119,6 +110,16 @@ class VlcPlayer:
         if self._held.pop(item, None) is not None:
             self._tell(do="stop", item=item)
 
+    def restart(self, why: str) -> None:
+        """Ends the worker; another one starts by itself. What it held is forgotten, and nothing said of it."""
+        self._held.clear()
+        self._waiting.clear()
+        if self._process is not None:
+            self._restart_why = why
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._ready.clear()
+
     def _tell(self, **command: str | int) -> None:
         """Tells the worker, or keeps it until the worker that starts just now is ready."""
         pipe = self._process.stdin if self._process else None
@@ -146,9 +147,6 @@ class VlcPlayer:
         while True:
             self._on_progress()
             why = await self._live_once()
-            self._waiting.clear()
-            for item in list(self._held):
-                self._fail(item, why)
             pause_s = RESTART_PAUSES_S[min(self._failures, len(RESTART_PAUSES_S) - 1)]
             if why != "recycled":
                 self._failures += 1
@@ -164,14 +162,24 @@ class VlcPlayer:
                 *command, stdin=pipe, stdout=pipe, limit=LINE_LIMIT
             )
         except OSError as error:  # no memory, no file handles: they may come back
-            return f"the player process cannot be started ({error})"
+            return self._lose(f"the player process cannot be started ({error})")
         self._served = 0
         try:
-            return await self._listen(self._process)
+            return self._lose(await self._listen(self._process))
         finally:
             self._ready.clear()
             await self._end(self._process)
             self._process = None
+
+    def _lose(self, why: str) -> str:
+        """What the worker held has failed with it, before anybody can see that no worker is there."""
+        asked, self._restart_why = self._restart_why, None
+        if asked is not None:  # what is held by now is for the next worker
+            return asked
+        self._waiting.clear()
+        for item in list(self._held):
+            self._fail(item, why)
+        return why
 
     async def _listen(self, process: asyncio.subprocess.Process) -> str:
         assert process.stdout is not None  # noqa: S101 - asked for above
@@ -210,18 +218,26 @@ class VlcPlayer:
         except msgspec.MsgspecError as error:
             log.warning("player said what nobody understands: %s", error)
             return
-        if isinstance(said, _Ready | _Pong):
-            self._failures = 0
-            self._ready.set()
-            self._tell_what_waited()
-            return
-        if said.item not in self._held:
-            return
-        if isinstance(said, HeardOut | Failed):
-            del self._held[said.item]
-        else:
-            self._held[said.item] = max(self._held[said.item], self._clock.mono_ns())
+        match said:
+            case Ready():
+                self._failures = 0
+                self._ready.set()
+                self._tell_what_waited()
+            case _ if said.item not in self._held:
+                return
+            case HeardOut() | Failed():
+                del self._held[said.item]
+            case Progress() if said.position_ms == self._positions_ms.get(said.item):
+                pass  # a position that does not go on is no sign of life
+            case _:
+                self._held[said.item] = max(self._held[said.item], self._clock.mono_ns())
+        self._note_position(said)
         self._on_event(said)
+
+    def _note_position(self, said: PlayerEvent) -> None:
+        self._positions_ms = {k: v for k, v in self._positions_ms.items() if k in self._held}
+        if isinstance(said, Progress):
+            self._positions_ms[said.item] = said.position_ms
 
     @staticmethod
     async def _end(process: asyncio.subprocess.Process) -> None:

@@ -97,8 +97,6 @@ class Worker:
                 if sound := self._sounds.pop(command["item"], None):
                     sound.voice.cut(self._clock.mono_ns())
                     self._let_go(sound)
-            case "ping":
-                self._say("pong")
 
     def _prepare(self, item: str, path: str, offset_ms: int, volume_pct: int) -> None:
         self._number += 1
@@ -212,6 +210,7 @@ class Worker:
             return
         mono_ns = (sound.released_ns or 0) + latency_ns + sound.delay_ns
         sound.told_start = True
+        sound.voice.level_db()  # what another sound has left there
         self._say("started", item=sound.item, mono_ns=mono_ns)
 
     def _fail(self, sound: Sound, why: str) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import array
 import ctypes
-import math
+import logging
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import vlc
 
+from hardware.card_tap import NAME, CardTap
 from hardware.clock import SystemClock
-from hardware.simulated.wire import RATE, FrameKind, frame, hello
+from hardware.level import LevelMeter
+from hardware.simulated.wire import CARD_IS_SILENT, RATE, FrameKind, frame, hello
 
-FULL_SCALE = 32768.0
+log = logging.getLogger(__name__)
+
 CARD_BUFFER_NS = 200_000_000
 """How far ahead a sound card takes sound (ALSA cards take 50 to 500 ms)."""
-LEVEL_STEP = 16
-"""Every 16th sample is enough to tell speech from silence, and cheap on a small Pi."""
 
 
 class Voice(Protocol):
@@ -35,7 +36,7 @@ class Voice(Protocol):
         ...
 
     def level_db(self) -> float | None:
-        """RMS of what was put out since the last question, dBFS."""
+        """RMS of what went to the card since the last question, dBFS, after the volume; None: it cannot be told."""
         ...
 
     def has_sounded(self) -> bool:
@@ -65,16 +66,17 @@ class CardVoice:
     first_ns: int | None = None
     end_ns: int | None = None
 
-    def __init__(self, player: vlc.MediaPlayer) -> None:
+    def __init__(self, player: vlc.MediaPlayer, tap: CardTap | None) -> None:
         self._player = player
+        self._tap = tap
 
     def set_volume(self, volume_pct: int) -> None:
         """VLC scales the sound itself."""
         self._player.audio_set_volume(volume_pct)
 
     def level_db(self) -> float | None:
-        """A card does not tell."""
-        return None
+        """What came out of the tap, whoever brought it: of two sounds one is silent."""
+        return self._tap.level_db() if self._tap else None
 
     def has_sounded(self) -> bool:
         """Without a card VLC runs through the file all the same: what it has put out tells."""
@@ -97,13 +99,18 @@ class CardOutput:
     """libvlc's own, measured; a card's buffer comes on top and is the same for all clusters of a kind."""
 
     def __init__(self, device: str = "") -> None:
-        chosen = (f"--alsa-audio-device={device}",) if device else ()
-        self.instance_options: tuple[str, ...] = ("--aout=alsa", *chosen)
+        try:
+            self._tap: CardTap | None = CardTap(device)
+        except OSError as error:
+            log.warning("the level of the sound cannot be measured: %s", error)
+            self._tap = None
+        chosen = NAME if self._tap else device or "default"
+        self.instance_options: tuple[str, ...] = ("--aout=alsa", f"--alsa-audio-device={chosen}")
 
     def attach(self, player: vlc.MediaPlayer, number: int) -> Voice:
         """VLC knows the way; nothing to connect."""
         del number
-        return CardVoice(player)
+        return CardVoice(player, self._tap)
 
 
 class HornOutput:
@@ -116,23 +123,40 @@ class HornOutput:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(socket_path)
         self._socket.sendall(hello("sound"))
+        self._card_is_silent = False
 
     def attach(self, player: vlc.MediaPlayer, number: int) -> Voice:
         """Catches the blocks of one media player."""
-        voice = HornVoice(self._socket.sendall, number, SystemClock())
+        voice = HornVoice(
+            self._socket.sendall, number, SystemClock(), card_is_silent=self._is_silent
+        )
         voice.catch(player)
         return voice
+
+    def _is_silent(self) -> bool:
+        """Whether the card puts out zeros although all seems well; the cabinet says so when it changes."""
+        with suppress(OSError):
+            if said := self._socket.recv(64, socket.MSG_DONTWAIT):
+                self._card_is_silent = said[-1:] == CARD_IS_SILENT
+        return self._card_is_silent
 
 
 class HornVoice:
     """One media player's blocks on their way to the horn."""
 
-    def __init__(self, send: Callable[[bytes], None], number: int, clock: SystemClock) -> None:
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        number: int,
+        clock: SystemClock,
+        *,
+        card_is_silent: Callable[[], bool],
+    ) -> None:
         self._send = send
+        self._card_is_silent = card_is_silent
         self._clock = clock
         self._number = number
-        self._squares = 0.0
-        self._counted = 0
+        self._meter = LevelMeter()
         self._gain = 1.0
         self._closed = threading.Event()
         self._is_drained = False
@@ -157,14 +181,15 @@ class HornVoice:
         if self._closed.is_set():
             return
         self._is_drained = False
-        block = ctypes.string_at(samples, count * 2)
+        length = count * 2
+        block = bytes(length) if self._card_is_silent() else ctypes.string_at(samples, length)
         mono_ns = pts_us * 1000 if pts_us > 0 else self._next_ns()
         if self.first_ns is None:
             self.first_ns = mono_ns
         self.end_ns = mono_ns + count * 1_000_000_000 // RATE
         self._wait_for_room(mono_ns)
         self._put(FrameKind.BLOCK, mono_ns, block)
-        self._measure(block)
+        self._meter.add(block, self._gain)
 
     def _wait_for_room(self, mono_ns: int) -> None:
         """A card's buffer is short: who brings sound too early waits, and leaves the processor to others."""
@@ -194,18 +219,9 @@ class HornVoice:
         except OSError:
             self._closed.set()  # the cabinet lost its power; the parent hears of it by the missing progress
 
-    def _measure(self, block: bytes) -> None:
-        sampled = array.array("h", block)[::LEVEL_STEP]
-        self._squares += sum(sample * sample for sample in sampled) * self._gain**2
-        self._counted += len(sampled)
-
     def level_db(self) -> float | None:
-        """RMS since the last question; None when nothing was put out."""
-        if not self._counted:
-            return None
-        rms = math.sqrt(self._squares / self._counted) / FULL_SCALE
-        self._squares, self._counted = 0.0, 0
-        return round(20 * math.log10(max(rms, 1e-6)), 1)
+        """RMS since the last question."""
+        return self._meter.level_db()
 
     def has_sounded(self) -> bool:
         """Whether a block went out."""

@@ -11,7 +11,7 @@ from edge.core.on_air import close_open, open_occurrence, quiet_begins_at, witho
 from edge.core.preempt import Alarm, alarm
 from edge.core.programme import Placing, Programme, first_owed_at, last_chance_at, lay_out
 from edge.core.rest import held_back_by, rests_until, settles_at
-from edge.core.state import Closing, Cue, Decision, Limits, Occurrence, Snapshot
+from edge.core.state import Closing, Cue, Decision, Limits, Occurrence, OpenItem, Snapshot
 
 LOOK_AGAIN = timedelta(hours=1)
 JUST_AFTER = timedelta(milliseconds=1)
@@ -94,13 +94,20 @@ def _cues(programme: Programme, snapshot: Snapshot, limits: Limits) -> tuple[Cue
         )
         if placing.begins_at <= soon and is_ready:
             cues.append(_cue(one, placing.begins_at, placing.reason, snapshot, limits))
-    return tuple(cue for cue in cues if cue.start_at < cue.ends_at)[:2]
+    return tuple(
+        cue for cue in cues if cue.start_at < cue.ends_at and _can_be_in_step(cue, snapshot)
+    )[:2]
+
+
+def _can_be_in_step(cue: Cue, snapshot: Snapshot) -> bool:
+    """What is joined in progress is placed once the player is there: how late that will be, nobody knows before."""
+    return snapshot.player_ready or cue.begun_at > snapshot.now
 
 
 def _cue_open(snapshot: Snapshot, limits: Limits) -> list[Cue]:
     """The item on air: as it sounds, or joined again after the player or the agent was gone."""
     item, plan = snapshot.open, snapshot.plan
-    if item is None:
+    if item is None or snapshot.filling:
         return []
     sounding = [cue for cue in snapshot.cued if cue.key == item.key]
     if sounding or plan is None or not snapshot.trust.is_trusted:
@@ -164,7 +171,7 @@ def _amplifier_on(
     cues: tuple[Cue, ...], programme: Programme, snapshot: Snapshot, limits: Limits
 ) -> bool:
     now = snapshot.now
-    if snapshot.open is not None and cues:
+    if snapshot.open is not None and (cues or snapshot.filling):
         return True
     if any(_switch_on_at(cue.start_at, limits) <= now for cue in cues):
         return True
@@ -174,11 +181,18 @@ def _amplifier_on(
         seconds=limits.hold_s
     ):
         return True
+    if snapshot.open is not None and now < _player_awaited_until(snapshot.open, limits):
+        return True
     pause = timedelta(seconds=limits.keep_on_s)
     return any(
         _switch_on_at(one.begins_at, limits) <= now + pause
         for one in _playable(programme, snapshot, limits)
     )
+
+
+def _player_awaited_until(item: OpenItem, limits: Limits) -> datetime:
+    """A player that comes back soon finds the amplifier warm."""
+    return item.heard_until + timedelta(seconds=limits.keep_on_s + limits.warm_up_s)
 
 
 def _playable(programme: Programme, snapshot: Snapshot, limits: Limits) -> list[Placing]:
@@ -220,6 +234,8 @@ def _wake_at(
     moments += [last_chance_at(one, one.planned_at) + JUST_AFTER for one in programme.missing]
     if (quiet_at := quiet_begins_at(snapshot)) is not None:
         moments.append(quiet_at)
+    if snapshot.open is not None:
+        moments += [snapshot.open.ends_at, _player_awaited_until(snapshot.open, limits)]
     if snapshot.sound_ended_at is not None:
         moments.append(snapshot.sound_ended_at + timedelta(seconds=limits.hold_s))
     if (until := rests_until(snapshot, limits)) is not None:

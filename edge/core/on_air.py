@@ -40,7 +40,7 @@ def without_open(snapshot: Snapshot, closing: Closing) -> Snapshot:
 
 
 def _sounds(item: OpenItem, snapshot: Snapshot) -> bool:
-    return any(cue.key == item.key for cue in snapshot.cued)
+    return snapshot.filling or any(cue.key == item.key for cue in snapshot.cued)
 
 
 def _why_over(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | None:
@@ -49,7 +49,7 @@ def _why_over(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | No
         return reason
     if snapshot.failures.get(item.key, 0) >= limits.player_failures:
         return Reason.PLAYER_FAILED
-    if _sounds(item, snapshot):
+    if _sounds(item, snapshot) and not snapshot.filling:
         grace = timedelta(seconds=limits.heard_out_grace_s)
         return Reason.PLAYER_FAILED if snapshot.now >= item.ends_at + grace else None
     if not snapshot.trust.is_trusted:
@@ -58,10 +58,15 @@ def _why_over(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | No
 
 
 def why_gone(item: OpenItem, snapshot: Snapshot) -> Reason:
-    """Why the item on air does not sound, when the player has not failed on it."""
+    """Why the item on air does not sound."""
+    if snapshot.filling:
+        return Reason.SILENT
     until = overridden_until(snapshot)
     was_overridden = until is not None and until >= item.heard_until
-    return Reason.INTERRUPTED if was_overridden else Reason.AGENT_DOWN
+    if was_overridden:
+        return Reason.INTERRUPTED
+    has_failed = item.key in snapshot.failures or not snapshot.player_ready
+    return Reason.PLAYER_FAILED if has_failed else Reason.AGENT_DOWN
 
 
 def _taken_off(item: OpenItem, snapshot: Snapshot, limits: Limits) -> Reason | None:

@@ -13,7 +13,7 @@ def held_back_by(snapshot: Snapshot, limits: Limits) -> Reason | None:
     """What keeps the loudspeaker silent; None: nothing does."""
     if snapshot.plan is not None and snapshot.plan.maintenance:
         return Reason.MAINTENANCE
-    return Reason.INTERRUPTED if rests_until(snapshot, limits) is not None else None
+    return Reason.AMPLIFIER_SILENT if rests_until(snapshot, limits) is not None else None
 
 
 def rests_until(snapshot: Snapshot, limits: Limits) -> datetime | None:

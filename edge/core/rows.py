@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -61,7 +62,7 @@ def row_of_open(item: OpenItem, outcome: Outcome, reason: Reason, ended_at: date
         clock_trust=item.clock_trust,
         link_up=item.link_up,
         plan_version=item.plan_version,
-        level_db=item.level_db,
+        level_db=None if item.level_db is None else round(item.level_db, 1),
         clock_step_s=item.clock_step_s,
         interruptions=item.interruptions,
     )
@@ -75,28 +76,44 @@ def row_of_heard_out(item: OpenItem, ended_at: datetime) -> ItemRow:
     return row_of_open(item, outcome, item.reason, ended_at)
 
 
-def row_of_unheard(row: ItemRow, silent_from: datetime) -> ItemRow:
-    """The row of an item that the player played into an amplifier that was off from an instant on."""
-    if row.started_at is None or silent_from <= row.started_at:
+def row_of_unheard(row: ItemRow, unheard_from: datetime, reason: Reason) -> ItemRow:
+    """The row of an item of which nothing was heard from an instant on, whatever the player made of it."""
+    if row.started_at is None or unheard_from <= row.started_at:
         return replace(
             row,
             outcome=Outcome.NOT_AIRED,
-            reason=Reason.PLAYER_FAILED,
+            reason=reason,
             started_at=None,
             ended_at=None,
             bulletin_at_ms=0,
             level_db=None,
             interruptions=(),
         )
-    gap = Interruption(
-        from_at=silent_from, to_at=row.ended_at or silent_from, reason=Reason.PLAYER_FAILED
-    )
+    gap = Interruption(from_at=unheard_from, to_at=row.ended_at or unheard_from, reason=reason)
     return replace(
         row,
         outcome=Outcome.PARTIAL,
-        reason=Reason.PLAYER_FAILED,
+        reason=reason,
         interruptions=(*row.interruptions, gap),
     )
+
+
+def with_level(item: OpenItem, level_db: float | None, now: datetime) -> OpenItem:
+    """The item on air after a report of its level since `heard_until`.
+
+    Its level is the RMS over all that was heard of it, so that a person can compare it with another day's: the loudest
+    second would only tell that there was a sound once. What was silent is told by the interruptions.
+    """
+    if level_db is None or item.level_db is None:
+        known_db = item.level_db if level_db is None else level_db
+        return replace(item, heard_until=now, level_db=known_db)
+    before_s = max(0.0, (item.heard_until - item.started_at).total_seconds())
+    since_s = max(0.0, (now - item.heard_until).total_seconds())
+    if before_s + since_s == 0:
+        return replace(item, heard_until=now)
+    energy = before_s * 10 ** (item.level_db / 10) + since_s * 10 ** (level_db / 10)
+    mean_db = 10 * math.log10(energy / (before_s + since_s))
+    return replace(item, heard_until=now, level_db=mean_db)
 
 
 def shifted(item: OpenItem, step: timedelta) -> OpenItem:

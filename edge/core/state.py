@@ -132,6 +132,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         owed_since: No planned start before this was ever owed, however far the clock was set back since.
         cued: What the player holds ready or plays.
         failures: How often the player has failed on an item.
+        player_ready: Whether the player is there; one that starts just now can only be given what lies ahead.
+        filling: The station chime sounds in place of the item on air.
         amplifier_on_at: When the amplifier was switched on; None: it is off.
         sound_ended_at: When the player was last heard out.
         guard_tripped_at: When the relay's guard last switched the amplifier off.
@@ -155,6 +157,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     owed_since: datetime | None = None
     cued: tuple[Cue, ...] = ()
     failures: Mapping[OccurrenceKey, int] = {}
+    player_ready: bool = True
+    filling: bool = False
     amplifier_on_at: datetime | None = None
     sound_ended_at: datetime | None = None
     guard_tripped_at: datetime | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,12 +21,23 @@ from edge.core.rows import (
     row_of_open,
     row_of_unheard,
     shifted,
+    with_level,
 )
+from edge.core.silence import is_silence
 from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
 from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
-from hardware.player import Failed, HeardOut, Player, PlayerEvent, Prepared, Progress, Started
+from hardware.player import (
+    Failed,
+    HeardOut,
+    Player,
+    PlayerEvent,
+    Prepared,
+    Progress,
+    Ready,
+    Started,
+)
 from hardware.relay import AmplifierRelay, RelayError
 
 log = logging.getLogger(__name__)
@@ -44,6 +56,7 @@ class Airing:
         guard_tripped_at: When the relay's guard last switched the amplifier off.
         relay_failed: Whether the relay did not obey when it was last driven.
         player_failed: Whether the player failed and has not sounded since.
+        player_is_ready: Whether the player could start something now.
     """
 
     def __init__(
@@ -77,7 +90,7 @@ class Airing:
         self.guard_tripped_at: datetime | None = None
         self.relay_failed = False
         self.player_failed = False
-        self._silent_from: datetime | None = None
+        self._unheard: dict[Reason, datetime] = {}
         self.link_up = False
         self.plan_version = 0
 
@@ -97,7 +110,7 @@ class Airing:
     def _turn_on(self) -> None:
         if self._obeys(self._amplifier.turn_on):
             self.amplifier_on_at = self._clock.now()
-            self._is_heard_again()
+            self.heard_again(Reason.AMPLIFIER_SILENT, self.amplifier_on_at)
 
     def _turn_off(self) -> None:
         if self._obeys(self._amplifier.turn_off):
@@ -117,12 +130,34 @@ class Airing:
         self.relay_failed = False
         return True
 
-    def _is_heard_again(self) -> None:
-        """The amplifier came on under a sound that played without it: a gap in what was heard."""
-        silent_from, self._silent_from = self._silent_from, None
-        if self.open is not None and silent_from is not None:
-            gap = replace(self.open, heard_until=silent_from)
-            self._save(resumed(gap, self._clock.now(), Reason.PLAYER_FAILED))
+    @property
+    def player_is_ready(self) -> bool:
+        """Whether the player could start something now."""
+        return self._player.is_ready
+
+    def unheard(self, reason: Reason, since: datetime) -> None:
+        """Nothing of the item on air is heard since an instant, although it is played."""
+        if self.open is not None and reason not in self._unheard:
+            since = max(since, self.open.started_at)
+            self._unheard[reason] = since
+            self._save(replace(self.open, heard_until=min(since, self.open.heard_until)))
+
+    def heard_again(self, reason: Reason, at: datetime) -> None:
+        """What kept the item from being heard is over: there is a gap in what was heard."""
+        since = self._unheard.pop(reason, None)
+        if self.open is not None and since is not None:
+            self._save(resumed(replace(self.open, heard_until=since), at, reason))
+
+    def let_go(self, key: OccurrenceKey) -> None:
+        """Silences one item, or forgets that it was prepared; it is decided anew."""
+        for cue in [cue for cue in self.cued if cue.key == key]:
+            self._drop(cue)
+
+    def restart_player(self, why: str) -> None:
+        """A new player; all that the old one held is decided anew."""
+        self._items.clear()
+        self.cued = ()
+        self._player.restart(why)
 
     def guard_tripped(self) -> None:
         """The relay's guard has switched the amplifier off by itself."""
@@ -167,8 +202,8 @@ class Airing:
 
     def on_player(self, event: PlayerEvent) -> str | None:
         """Takes what the player says; returns why it failed, when it did."""
-        cue = self._items.get(event.item)
-        if cue is None:
+        cue = None if isinstance(event, Ready) else self._items.get(event.item)
+        if cue is None or isinstance(event, Ready):
             return None
         if cue.turn is not None:
             return self._on_emergency(event, cue)
@@ -208,6 +243,10 @@ class Airing:
                 pass
         return None
 
+    def cue_of(self, item: str) -> Cue | None:
+        """What one of the player's sounds is; None: nothing of ours any more."""
+        return self._items.get(item)
+
     def _wall(self, mono_ns: int) -> datetime:
         return self._clock.now() - timedelta(microseconds=(self._clock.mono_ns() - mono_ns) / 1000)
 
@@ -215,7 +254,8 @@ class Airing:
         self.player_failed = False
         self._heard_here = cue.key
         if self.open is not None and self.open.key == cue.key:
-            self._save(resumed(self.open, at, self._why_gone(self.open)))
+            if Reason.SILENT not in self._unheard:  # else the gap is longer, and not over yet
+                self._save(resumed(self.open, at, self._why_gone(self.open)))
         else:
             if self.open is not None:
                 self.close(row_of_heard_out(self.open, self.open.ends_at))
@@ -228,8 +268,8 @@ class Airing:
                     plan_version=self.plan_version,
                 )
             )
-        if self.amplifier_on_at is None and self._silent_from is None:
-            self._silent_from = at
+        if self.amplifier_on_at is None:
+            self.unheard(Reason.AMPLIFIER_SILENT, at)
         log.info("on air: %s from %s ms, %.1f ms after its instant", cue.occurrence.bulletin.id, cue.offset_ms,
                  (at - cue.start_at).total_seconds() * 1000)  # fmt: skip
 
@@ -237,10 +277,12 @@ class Airing:
         item = self.open
         if item is None or item.key != cue.key:
             return
-        levels_db = [one for one in (item.level_db, level_db) if one is not None]
-        self.open = replace(
-            item, heard_until=self._clock.now(), level_db=max(levels_db, default=None)
-        )
+        now = self._clock.now()
+        if self._unheard:  # what the ledger holds is when it was last heard
+            self.open = replace(item, heard_until=now)
+            return
+        heard_db = None if is_silence(level_db, item.volume_pct) else level_db
+        self.open = with_level(item, heard_db, now)
         if self._clock.mono_ns() - self._saved_ns >= SAVE_PROGRESS_NS:
             self._save(self.open)
 
@@ -268,9 +310,10 @@ class Airing:
     def close(self, row: ItemRow) -> None:
         """Writes the row of the item on air; from then on nothing is on air."""
         item = self.open
-        silent_from, self._silent_from = self._silent_from, None
-        if silent_from is not None:
-            row = row_of_unheard(row, silent_from)
+        if self._unheard:
+            reason, since = min(self._unheard.items(), key=itemgetter(1))
+            row = row_of_unheard(row, since, reason)
+            self._unheard.clear()
         self._ledger.close_item(row)
         self.open = None
         if item is not None:
@@ -303,7 +346,7 @@ class Airing:
         self.amplifier_on_at = _moved(self.amplifier_on_at, step)
         self.sound_ended_at = _moved(self.sound_ended_at, step)
         self.guard_tripped_at = _moved(self.guard_tripped_at, step)
-        self._silent_from = _moved(self._silent_from, step)
+        self._unheard = {reason: since + step for reason, since in self._unheard.items()}
 
 
 def moved_cue(cue: Cue, step: timedelta) -> Cue:

@@ -30,6 +30,7 @@ from edge.shell.plan_store import PlanStore
 from edge.shell.publisher import Publisher
 from edge.shell.reporting import Reporter
 from edge.shell.runner import Parts, Runner
+from edge.shell.silence_watch import CHIME_FILE, SilenceWatch
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from edge.shell.taker import Taker
@@ -132,6 +133,14 @@ def assemble(opened: Opened) -> Assembly:
         diary=diary,
         faults=faults,
     )
+    silence = SilenceWatch(
+        clock=o.clock,
+        airing=airing,
+        player=o.player,
+        diary=diary,
+        faults=faults,
+        chime=o.state / CHIME_FILE,
+    )
     taker = Taker(
         commander=commander,
         acks=acks,
@@ -145,6 +154,7 @@ def assemble(opened: Opened) -> Assembly:
         diary=diary,
         faults=faults,
         modem=modem,
+        silence=silence,
     )
     parts = Parts(
         desk=desk,
@@ -164,6 +174,7 @@ def assemble(opened: Opened) -> Assembly:
         diary=diary,
         faults=faults,
         on_turn=o.on_turn,
+        silence=silence,
     )
     return Assembly(
         acks=acks,

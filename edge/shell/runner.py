@@ -31,6 +31,7 @@ from edge.shell.ledger import Ledger
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.reporting import Reporter
+from edge.shell.silence_watch import SilenceWatch
 from edge.shell.sound_cache import SoundCache
 from edge.shell.taker import Taker
 
@@ -62,6 +63,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     taker: Taker
     diary: Diary
     faults: FaultBoard
+    silence: SilenceWatch
     desk: EmergencyDesk
     attention: Bulletin
     commander: Commander
@@ -111,6 +113,7 @@ class Runner:
     async def _turn(self) -> Decision:
         p = self._p
         self._follow_clock()
+        await p.silence.act()
         snapshot = self.look()
         decision = decide(snapshot, p.limits)
         self._settle(decision)
@@ -154,6 +157,8 @@ class Runner:
             owed_since=self._owed_since,
             cued=p.airing.cued,
             failures=p.airing.failures,
+            player_ready=p.airing.player_is_ready,
+            filling=p.silence.is_filling,
             amplifier_on_at=p.airing.amplifier_on_at,
             sound_ended_at=p.airing.sound_ended_at,
             guard_tripped_at=p.airing.guard_tripped_at,

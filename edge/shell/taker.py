@@ -35,9 +35,10 @@ from edge.shell.modem_keeper import ModemKeeper
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.reporting import Reporter
+from edge.shell.silence_watch import SilenceWatch
 from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
 from hardware.health import HEALTH_FAULTS
-from hardware.player import Failed, HeardOut, Prepared, Progress, Started
+from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Ready, Started
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Taker(Struct, frozen=True, kw_only=True):
     commander: Commander
     acks: Acks
     modem: ModemKeeper
+    silence: SilenceWatch
 
     def take(self, event: object) -> None:
         """Lets an event have its effect."""
@@ -80,7 +82,7 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.diary.event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: {why}")
             case SoundDamaged(sha256=sha256):
                 self.plans.sound_damaged(sha256)
-            case Prepared() | Started() | Progress() | HeardOut() | Failed():
+            case Ready() | Prepared() | Started() | Progress() | HeardOut() | Failed():
                 self._take_player(event)
             case (
                 ArresterChanged()
@@ -114,8 +116,9 @@ class Taker(Struct, frozen=True, kw_only=True):
             case _:
                 assert_never(event)
 
-    def _take_player(self, event: Prepared | Started | Progress | HeardOut | Failed) -> None:
+    def _take_player(self, event: PlayerEvent) -> None:
         why = self.airing.on_player(event)
+        self.silence.on_player(event)
         if why is not None:
             self.diary.event(EventKind.PLAYER_RESTARTED, detail=why)
         if isinstance(event, HeardOut):

@@ -18,7 +18,14 @@ from hardware.simulated.horn import Horn, Samples
 from hardware.simulated.machine_files import FOLDER, MachineFiles
 from hardware.simulated.recorder import WavRecorder
 from hardware.simulated.uplink import Uplink
-from hardware.simulated.wire import FRAME, RATE, SOCKET_NAME, FrameKind
+from hardware.simulated.wire import (
+    CARD_IS_SILENT,
+    CARD_SOUNDS,
+    FRAME,
+    RATE,
+    SOCKET_NAME,
+    FrameKind,
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +66,8 @@ class Cabinet:
         self._powered = True
         self._agent: asyncio.StreamWriter | None = None
         self._player: asyncio.StreamWriter | None = None
+        self._card_is_silent = False
+        self._until_restart = False
         self._finish = asyncio.Event()
         self._written = asyncio.Event()
 
@@ -170,6 +179,9 @@ class Cabinet:
         if not self._powered:
             return
         self._player = writer
+        if self._until_restart:
+            self._card_is_silent = False
+        self._tell_player()
         try:
             while True:
                 kind, voice, mono_ns, out_ns, gain, length = FRAME.unpack(
@@ -184,6 +196,11 @@ class Cabinet:
         finally:
             self._horn.cut_all(self._clock.mono_ns())
 
+    def _tell_player(self) -> None:
+        """A new player's card sounds unless it is told."""
+        if self._player is not None and not self._player.is_closing():
+            self._player.write(CARD_IS_SILENT if self._card_is_silent else CARD_SOUNDS)
+
     # The world's hand
 
     async def _serve_world(
@@ -197,6 +214,7 @@ class Cabinet:
             "amp_dead": self._set_amplifier_dead,
             "modem_hang": self._hang_modem,
             "machine": self._set_machine,
+            "card_silent": self._set_card_silent,
             "state": self._state,
         }
         while line := await reader.readline():
@@ -275,6 +293,12 @@ class Cabinet:
 
     def _hang_modem(self, asked: Facts) -> Facts:
         self._uplink.hang(float(asked["boot_s"]))
+        return {"ok": True}
+
+    def _set_card_silent(self, asked: Facts) -> Facts:
+        self._card_is_silent = bool(asked["silent"])
+        self._until_restart = bool(asked["until_restart"])
+        self._tell_player()
         return {"ok": True}
 
     def _state(self, _asked: Facts) -> Facts:

@@ -16,6 +16,10 @@ follow."""
 RATE = 48_000
 
 
+CARD_IS_SILENT, CARD_SOUNDS = b"\x01", b"\x00"
+"""What the cabinet says to the player: from now on its sound card puts out zeros, or sound again."""
+
+
 class FrameKind(IntEnum):
     """What a frame of sound means."""
 

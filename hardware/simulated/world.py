@@ -95,6 +95,17 @@ class World:
         """Modems carry nothing more until they lose supply, and then boot for so long."""
         await asyncio.gather(*(self.ask(one, do="modem_hang", boot_s=boot_s) for one in clusters))
 
+    async def set_card_silent(
+        self, clusters: list[str], *, silent: bool, until_restart: bool
+    ) -> None:
+        """Sound cards put out zeros although all seems well, for good or until their player starts anew."""
+        await asyncio.gather(
+            *(
+                self.ask(one, do="card_silent", silent=silent, until_restart=until_restart)
+                for one in clusters
+            )
+        )
+
     async def finish(self) -> None:
         """Every cabinet writes its recording to the end and ends."""
         await asyncio.gather(

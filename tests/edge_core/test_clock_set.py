@@ -145,7 +145,7 @@ def test_an_item_that_the_guards_rest_outlasts_says_so(scene: Any) -> None:
     plan = scene.plan((scene.bulletin("tin", 3600), scene.slot("tin", 0)))
     tripped = scene.at(590)
     decision = decide(scene.snapshot(plan, 601, guard_tripped_at=tripped), LIMITS)
-    assert [c.reason for c in decision.closings] == [Reason.INTERRUPTED]
+    assert [c.reason for c in decision.closings] == [Reason.AMPLIFIER_SILENT]
 
 
 def test_however_far_the_clock_was_set_back_nothing_is_owed_of_before_the_first_plan(

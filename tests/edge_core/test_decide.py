@@ -67,7 +67,7 @@ def test_after_the_relays_guard_nothing_is_wanted_for_a_while(scene: Any) -> Non
     tripped = decide(scene.snapshot(plan, 100, open=on_air(cue, scene.at(0)), **facts), LIMITS)
     assert (tripped.cues, tripped.amplifier_on) == ((), False)
     assert tripped.close_open is not None
-    assert tripped.close_open.reason is Reason.INTERRUPTED
+    assert tripped.close_open.reason is Reason.AMPLIFIER_SILENT
     assert tripped.wake_at <= scene.at(100 + LIMITS.guard_rest_s)
     rested = decide(scene.snapshot(plan, 100 + LIMITS.guard_rest_s, **facts), LIMITS)
     assert rested.amplifier_on

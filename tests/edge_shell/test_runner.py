@@ -42,6 +42,7 @@ from hardware.relay import RelayError
 
 FIVE = datetime.fromisoformat("2026-11-24T17:00:00+07:00")
 STEP_S = 0.1
+CHIME_MS = 4000
 WARM_UP_S, MARGIN_S, HOLD_S = 2.0, 0.2, 0.5
 
 
@@ -96,11 +97,14 @@ class FakePlayer:
         self.items: dict[str, Playing] = {}
         self.heard: list[tuple[float, str]] = []
         self.broken = False
+        self.is_ready = True
+        self.level_db: float | None = -20.0
+        self.restarts: list[float] = []
         self.on_event: Callable[[PlayerEvent], None]
 
     async def prepare(self, item: str, path: str, *, offset_ms: int, volume_pct: int) -> None:
         assert item not in self.items
-        whole_ms = self._durations_ms[Path(path).stem]
+        whole_ms = self._durations_ms.get(Path(path).stem, CHIME_MS)
         self.items[item] = Playing(offset_ms=offset_ms, volume_pct=volume_pct, whole_ms=whole_ms)
         if self.broken:
             self.fail()
@@ -114,6 +118,11 @@ class FakePlayer:
     def stop(self, item: str) -> None:
         if (gone := self.items.pop(item, None)) and gone.sounds:
             self.heard.append((self._clock.at_s, "stopped"))
+
+    def restart(self, why: str) -> None:
+        assert why
+        self.restarts.append(self._clock.at_s)
+        self.items.clear()
 
     def fail(self) -> None:
         for item in list(self.items):
@@ -148,7 +157,7 @@ class FakePlayer:
                 self.heard.append((self._clock.at_s, "heard out"))
                 self.on_event(HeardOut(item=name))
             else:
-                self.on_event(Progress(item=name, position_ms=position_ms, level_db=-20.0))
+                self.on_event(Progress(item=name, position_ms=position_ms, level_db=self.level_db))
 
 
 class FakeRelay:
@@ -510,7 +519,7 @@ async def test_after_the_relays_guard_nothing_sounds_for_a_while(cabinet: Cabine
     assert not cabinet.relay.is_on
     assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 80 %", "stopped"]
     (row,) = cabinet.rows()
-    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.INTERRUPTED)
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.AMPLIFIER_SILENT)
     assert row.ended_at == FIVE + timedelta(seconds=5)
     assert "relay_guard" in faults(cabinet)
     cabinet.clock.passed += timedelta(seconds=600)
@@ -527,7 +536,7 @@ async def test_a_sound_behind_a_relay_that_never_obeys_was_not_aired(
     assert "relay_failed" in faults(cabinet)
     await cabinet.pass_to(8)
     (row,) = cabinet.rows()
-    assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.PLAYER_FAILED)
+    assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.AMPLIFIER_SILENT)
     assert (row.started_at, row.ended_at, row.level_db) == (None, None, None)
     assert sum("amplifier relay" in line for line in caplog.messages) == 1
 
@@ -539,7 +548,7 @@ async def test_a_sound_whose_relay_obeyed_late_was_aired_in_part(cabinet: Cabine
     cabinet.relay.stuck = False
     await cabinet.pass_to(8)
     (row,) = cabinet.rows()
-    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.PLAYER_FAILED)
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.AMPLIFIER_SILENT)
     (gap,) = row.interruptions
     assert gap.from_at == FIVE
     assert FIVE + timedelta(seconds=2) <= gap.to_at <= FIVE + timedelta(seconds=2.2)
@@ -569,14 +578,15 @@ async def test_a_player_that_fails_is_a_fault_until_it_sounds(cabinet: Cabinet) 
     assert "player_failed" not in faults(cabinet)
 
 
-async def test_the_level_of_full_scale_counts(cabinet: Cabinet) -> None:
-    cabinet.send(1, cabinet.bulletin())
-    await cabinet.pass_to(2)
-    (item,) = cabinet.player.items
-    await cabinet.tell(Progress(item=item, position_ms=2000, level_db=0.0))
-    await cabinet.tell(Progress(item=item, position_ms=2001, level_db=None))
-    await cabinet.pass_to(8)
-    assert cabinet.rows()[0].level_db == 0.0
+async def test_the_level_is_the_mean_energy_of_what_was_heard(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    cabinet.player.level_db = 0.0  # full scale is a level too
+    await cabinet.pass_to(5)
+    cabinet.player.level_db = -60.0
+    await cabinet.pass_to(9)
+    cabinet.player.level_db = None
+    await cabinet.pass_to(12)
+    assert cabinet.rows()[0].level_db == pytest.approx(-2.6, abs=0.2)  # 5 of 9 seconds
 
 
 async def test_a_relay_that_cannot_be_driven_is_tried_again(cabinet: Cabinet) -> None:
@@ -947,3 +957,117 @@ async def test_a_clock_that_is_set_meanwhile_cuts_nothing_of_it(
     await cabinet.pass_to(-3600)
     assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 100 %", "heard out"] * 2
     assert not cabinet.relay.is_on
+
+
+# Silent while green
+
+
+def names(cabinet: Cabinet) -> list[str]:
+    return [name.partition("@")[0].partition("#")[0] for name in cabinet.player.items]
+
+
+async def test_a_silent_player_is_restarted_and_the_item_joined_in_step(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=60))
+    await cabinet.pass_to(10)
+    cabinet.player.level_db = -120.0
+    await cabinet.pass_to(29.5)
+    assert cabinet.player.restarts == []
+    assert "silent" not in faults(cabinet)
+    await cabinet.pass_to(30.5)
+    assert cabinet.player.restarts == [pytest.approx(30, abs=0.3)]
+    assert "silent" in faults(cabinet)
+    cabinet.player.level_db = -20.0
+    await cabinet.pass_to(32)
+    assert "silent" not in faults(cabinet)
+    again_s, again = cabinet.player.heard[-1]
+    assert again == f"from {round(again_s * 1000)} ms at 80 %"
+    await cabinet.pass_to(62)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason, row.level_db) == (Outcome.PARTIAL, Reason.SILENT, -20.0)
+    (gap,) = row.interruptions
+    assert gap.reason is Reason.SILENT
+    assert gap.from_at == FIVE + timedelta(seconds=10)
+    assert gap.to_at == FIVE + timedelta(seconds=again_s)
+    assert cabinet.events(EventKind.PLAYER_RESTARTED)[0].startswith("silent: ")
+    assert [one.split(":")[0] for one in cabinet.events(EventKind.FAULT)] == ["silent"]
+    assert len(cabinet.events(EventKind.FAULT_OVER)) == 1
+
+
+async def test_a_player_that_comes_slowly_is_waited_for_and_then_in_step(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=60))
+    await cabinet.pass_to(5)
+    cabinet.player.fail()
+    cabinet.player.is_ready = False
+    await cabinet.pass_to(18)
+    assert cabinet.player.items == {}
+    cabinet.player.is_ready = True
+    await cabinet.pass_to(21)
+    again_s, again = cabinet.player.heard[-1]
+    assert 18 < again_s < 18 + WARM_UP_S + MARGIN_S + 0.3
+    assert again == f"from {round(again_s * 1000)} ms at 80 %"
+
+
+async def test_a_player_that_is_not_there_yet_does_not_begin_late_out_of_step(
+    cabinet: Cabinet,
+) -> None:
+    cabinet.player.is_ready = False
+    cabinet.send(1, cabinet.bulletin(duration_s=60))
+    await cabinet.pass_to(-1)
+    assert len(cabinet.player.items) == 1  # it may still come in time
+    await cabinet.pass_to(8)
+    cabinet.player.is_ready = True
+    await cabinet.pass_to(12)
+    again_s, again = cabinet.player.heard[-1]
+    assert again == f"from {round(again_s * 1000)} ms at 80 %"
+
+
+async def test_where_a_restart_does_not_help_the_chime_stands_in(cabinet: Cabinet) -> None:
+    cabinet.send(1, cabinet.bulletin(duration_s=100))
+    await cabinet.pass_to(10)
+    cabinet.player.level_db = -120.0
+    await cabinet.pass_to(50.5)
+    assert cabinet.player.restarts == [pytest.approx(30, abs=0.3)]
+    await cabinet.pass_to(52)
+    assert names(cabinet) == ["chime"]
+    assert cabinet.relay.is_on
+    cabinet.player.level_db = -20.0  # the chime is heard, and then the item too
+    await cabinet.pass_to(58)
+    assert names(cabinet) == ["slot-tin"]
+    assert "silent" not in faults(cabinet)
+    await cabinet.pass_to(102)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.SILENT)
+    (gap,) = row.interruptions
+    assert gap.from_at == FIVE + timedelta(seconds=10)
+    assert FIVE + timedelta(seconds=55) < gap.to_at < FIVE + timedelta(seconds=58)
+    assert len(cabinet.events(EventKind.FALLBACK_PLAYED)) == 1
+
+
+async def test_an_item_that_was_never_heard_was_not_aired(cabinet: Cabinet) -> None:
+    cabinet.player.level_db = -120.0
+    cabinet.send(1, cabinet.bulletin(duration_s=55))
+    await cabinet.pass_to(60)
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.reason, row.started_at) == (Outcome.NOT_AIRED, Reason.SILENT, None)
+    assert "silent" in faults(cabinet)  # not even the chime was measured
+    assert not cabinet.relay.is_on
+
+
+async def test_the_next_item_ends_the_chime(cabinet: Cabinet) -> None:
+    cabinet.player.level_db = -120.0
+    one, two = cabinet.bulletin("mot", 43), cabinet.bulletin("nhac", 30)
+    cabinet.send(1, one, two)
+    await cabinet.pass_to(42)
+    assert "chime" in names(cabinet)
+    cabinet.player.level_db = -20.0
+    await cabinet.pass_to(50)
+    assert names(cabinet) == ["slot-nhac"]
+    assert "silent" not in faults(cabinet)
+
+
+async def test_a_volume_that_a_person_set_to_nothing_is_no_silence(cabinet: Cabinet) -> None:
+    cabinet.player.level_db = -120.0
+    cabinet.send(1, cabinet.bulletin(duration_s=60), volume_pct=0)
+    await cabinet.pass_to(62)
+    assert cabinet.player.restarts == []
+    assert "silent" not in faults(cabinet)

@@ -89,6 +89,7 @@ class ShyPlayer:
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell
         self.fails_at = ""
+        self.is_ready = True
         self.stopped: list[str] = []
 
     async def prepare(self, item: str, path: str, *, offset_ms: int, volume_pct: int) -> None:
@@ -102,6 +103,9 @@ class ShyPlayer:
 
     def stop(self, item: str) -> None:
         self.stopped.append(item)
+
+    def restart(self, why: str) -> None:
+        raise AssertionError(why)
 
     def _answer(self, step: str, item: str, event: Event) -> None:
         self._tell(Failed(item=item, why="shy") if step == self.fails_at else event)
