@@ -310,7 +310,7 @@ async def test_the_worker_ends_with_its_parent(cabinet: Any, until: Any) -> None
     script = (
         "import asyncio, sys; from hardware.player_vlc import VlcPlayer; from hardware.clock import SystemClock\n"
         "async def main():\n"
-        f"    async with VlcPlayer('horn:{cabinet.folder / SOCKET_NAME}', on_event=lambda event: None, clock=SystemClock()) as p:\n"
+        f"    async with VlcPlayer('horn:{cabinet.folder / SOCKET_NAME}', on_event=id, clock=SystemClock()) as p:\n"
         "        while not p.is_ready: await asyncio.sleep(0.01)\n"
         "        print(p.process_id, flush=True)\n"
         "        await asyncio.sleep(60)\n"
