@@ -38,13 +38,31 @@ class Start(Struct, frozen=True):
         epoch: Of its ledger.
         rows: All of them.
         accepted: The highest plan version taken.
-        wrong_plays: Sounds that would be played and are not what their name says.
+        plan: Version of the plan in force.
+        plays: Sounds that would be played.
+        wrong_plays: Of these, those that are not what their name says.
     """
 
     epoch: str
     rows: tuple[Row, ...]
     accepted: int
+    plan: int
+    plays: tuple[str, ...] = ()
     wrong_plays: tuple[str, ...] = ()
+
+
+class Hurt(Struct, frozen=True):
+    """What a dying card has damaged since the last start that could be looked at.
+
+    Attributes:
+        ledger: The ledger itself.
+        plan: The plan.
+        sounds: Sounds, by their names.
+    """
+
+    ledger: bool = False
+    plan: bool = False
+    sounds: frozenset[str] = frozenset()
 
 
 class HubBooks:
@@ -87,6 +105,17 @@ class Books:
         self._told: dict[Key, str] = {}
         self._sent: set[Key] = set()
         self._accepted = 0
+        self._plan = 0
+        self._needed: dict[int, frozenset[str]] = {}
+        self._held: frozenset[str] = frozenset()
+
+    def plan_signed(self, version: int, sounds: frozenset[str]) -> None:
+        """The hub has signed a plan that needs these sounds."""
+        self._needed[version] = sounds
+
+    def sound_told(self, sha256: str) -> None:
+        """The cluster has said that it holds this sound; one that its plan does not need may go again."""
+        self._held |= {sha256} & self._needed.get(self._plan, frozenset())
 
     def row_told(self, key: Key, mark: str) -> None:
         """The cluster has said that this row is on the card."""
@@ -102,24 +131,34 @@ class Books:
         """The cluster has said that it took a plan for good."""
         fell = version < self._accepted
         self._accepted = max(version, self._accepted)
+        self._plan = version
+        self._held &= self._needed.get(version, frozenset())
         return [f"fell: plan {version} was taken after {self._accepted}"] if fell else []
 
-    def started(self, start: Start, *, ledger_hurt: bool) -> list[str]:
-        """What is not as promised, now that the store was opened again.
-
-        Args:
-            start: What it holds.
-            ledger_hurt: A dying card has damaged the ledger itself since the last start.
-        """
+    def started(self, start: Start, hurt: Hurt) -> list[str]:
+        """What is not as promised, now that the store was opened again."""
         wrong = [f"bad play: {sha256[:12]}" for sha256 in start.wrong_plays]
-        wrong += self._check_rows(start, ledger_hurt=ledger_hurt)
+        wrong += self._check_rows(start, ledger_hurt=hurt.ledger)
         wrong += _doubled([*start.rows, *self.hub.rows.values()])
-        if start.accepted < self._accepted and not ledger_hurt:
+        wrong += self._check_plan_and_sounds(start, hurt)
+        if start.accepted < self._accepted and not hurt.ledger:
             wrong.append(f"fell: plan version {start.accepted} after {self._accepted}")
-        if self._epoch and start.epoch != self._epoch and not ledger_hurt:
+        if self._epoch and start.epoch != self._epoch and not hurt.ledger:
             wrong.append("lost: a whole ledger was replaced by a new one")
         self._epoch, self._accepted = start.epoch, start.accepted
         self._told = {row.key: row.mark for row in start.rows}
+        return wrong
+
+    def _check_plan_and_sounds(self, start: Start, hurt: Hurt) -> list[str]:
+        wrong = []
+        if start.plan < self._plan and not hurt.plan:
+            wrong.append(f"plan lost: {self._plan}, and {start.plan} is in force")
+        if start.plan != self._plan:  # taken, and the crash came before it was told
+            self._held &= self._needed.get(start.plan, frozenset())
+        self._plan = start.plan
+        gone = self._held - set(start.plays) - hurt.sounds
+        wrong += [f"sound lost: {sha256[:12]}" for sha256 in sorted(gone)]
+        self._held = frozenset(start.plays) & self._needed.get(start.plan, frozenset())
         return wrong
 
     def _check_rows(self, start: Start, *, ledger_hurt: bool) -> list[str]:

@@ -58,8 +58,8 @@ class CrashHub:
         """Whose signature counts."""
         return self._signer.verifier.encode()
 
-    def plan(self, version: int) -> str:
-        """A signed plan with some of the sounds, as one word."""
+    def plan(self, version: int) -> tuple[str, frozenset[str]]:
+        """A signed plan as one word, and the sounds that it needs."""
         wanted = self._dice.sample(sorted(self._sounds), self._dice.randint(2, 5))
         bulletins = tuple(
             Bulletin(
@@ -78,7 +78,7 @@ class CrashHub:
             issued_at=ISSUED_AT,
             bulletins=bulletins,
         )
-        return base64.b64encode(sign(plan, self._signer)).decode()
+        return base64.b64encode(sign(plan, self._signer)).decode(), frozenset(wanted)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):

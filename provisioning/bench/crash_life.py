@@ -18,7 +18,7 @@ from contract.codec import decode
 from contract.journal import ItemRow, JournalBatch, JournalRow
 from hardware.clock import SystemClock
 from hardware.simulated.card import Card
-from provisioning.bench.crash_books import Books, Row, Start
+from provisioning.bench.crash_books import Books, Hurt, Row, Start
 from provisioning.bench.crash_hub import CLUSTER, COMMUNE, CrashHub
 from provisioning.bench.processes import last_line
 
@@ -70,7 +70,7 @@ class Life:
         self._clock = SystemClock()
         self._version = 0
         self._starts = 0
-        self._ledger_hurt = False
+        self._hurt = Hurt()
         self._process: asyncio.subprocess.Process | None = None
         self._wrong: list[str] = []
         self._ready = asyncio.Event()
@@ -174,6 +174,8 @@ class Life:
                 self._wrong += self.books.plan_told(fact["version"])
             case "ask":
                 self._send_plan()
+            case "arrived":
+                self.books.sound_told(fact["sha256"])
             case "play" if fact["is_it"] != fact["sha256"]:
                 self._wrong.append(f"bad play: {fact['sha256'][:12]}")
             case "refused":
@@ -186,12 +188,14 @@ class Life:
             epoch=fact["epoch"],
             rows=tuple(Row(*row) for row in fact["rows"]),
             accepted=fact["accepted"],
+            plan=fact["plan"],
+            plays=tuple(sha256 for sha256, _ in fact["plays"]),
             wrong_plays=tuple(
                 sha256 for sha256, path in fact["plays"] if _hash(Path(path)) != sha256
             ),
         )
-        self._wrong += self.books.started(start, ledger_hurt=self._ledger_hurt)
-        self._ledger_hurt = False
+        self._wrong += self.books.started(start, self._hurt)
+        self._hurt = Hurt()
         self._ready.set()
         self._send(do="go")
 
@@ -207,7 +211,10 @@ class Life:
         is_old = self._version > 2 and self._dice.randrange(100) < OLD_PLANS_PCT  # noqa: PLR2004
         self._version += not is_old
         version = self._version - 2 if is_old else self._version
-        self._send(do="plan", note=self._hub.plan(version))
+        note, sounds = self._hub.plan(version)
+        if not is_old:
+            self.books.plan_signed(version, sounds)
+        self._send(do="plan", note=note)
 
     def _send(self, **order: Any) -> None:  # noqa: ANN401 - what is sent is JSON
         if self._process is not None and self._process.stdin is not None:
@@ -231,7 +238,11 @@ class Life:
         if not files:
             return
         path = self._dice.choice(files)
-        self._ledger_hurt |= path.name.startswith("ledger.db")
+        self._hurt = Hurt(
+            ledger=self._hurt.ledger or path.name.startswith("ledger.db"),
+            plan=self._hurt.plan or path.name.startswith("desired"),
+            sounds=self._hurt.sounds | {path.stem},
+        )
         facts = path.stat()
         size = facts.st_size
         with path.open("r+b") as file:

@@ -30,6 +30,8 @@ KINDS = {
     "died": "ended by itself",
     "bad play": "would play, or played, what is not the sound",
     "lost": "journal rows lost",
+    "plan lost": "plans lost",
+    "sound lost": "sounds lost",
     "doubled": "journal rows doubled",
     "fell": "accepted plan version fell",
     "refused": "right sounds called wrong",
@@ -122,11 +124,7 @@ class Trials:
 
     def _figures(self, took_s: float) -> Figures:
         ready = [one.ready_s for one in self._crashes if one.ready_s is not None]
-        kinds = Counter(words.split(":")[0].split(" by")[0] for _, _, words in self._findings)
-        wrong = dict.fromkeys(KINDS, 0)
-        for kind, times in kinds.items():
-            name = next((known for known in KINDS if kind.startswith(known)), kind)
-            wrong[name] = wrong.get(name, 0) + times
+        kinds = Counter(kind_of(words) for _, _, words in self._findings)
         afterwards = Counter(one.aftermath for one in self._crashes)
         return Figures(
             n=len(self._crashes),
@@ -134,7 +132,7 @@ class Trials:
             lives=len(self._lives),
             took_s=round(took_s, 1),
             aftermaths={name: afterwards[name] for name in AFTERMATHS},
-            wrong=wrong,
+            wrong={kind: kinds[kind] for kind in KINDS},
             rows_stored=sum(len(life.books.hub.rows) for life in self._lives),
             lost_with_card=sum(life.books.lost_with_card for life in self._lives),
             unnoticed=sum(life.books.unnoticed for life in self._lives),
@@ -143,6 +141,11 @@ class Trials:
             else None,
             findings=tuple(self._findings),
         )
+
+
+def kind_of(words: str) -> str:
+    """Which of `KINDS` a finding is."""
+    return next(kind for kind in KINDS if words.startswith(kind))
 
 
 async def crash_trials(wanted: argparse.Namespace) -> int:
