@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ ROW_MARK = "practice-"
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m edge.practice links FOLDER` or `rows STATE --days 30 --a-day 40`."""
     options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     if options.verb == "links":
         asyncio.run(
             _keep_links([load_config(path) for path in sorted(options.folder.glob("*.toml"))])

@@ -139,9 +139,10 @@ class Live:
         """A birth or a death."""
         with _converted():
             async with self._one_at_a_time:
-                signs = after_availability(await self._signs(cluster), said)
-                if said.online and not retained:
-                    signs = after_sign_of_life(signs, self._clock.now())
+                at = None if retained else self._clock.now()
+                signs = after_availability(await self._signs(cluster), said, at)
+                if said.online and at is not None:
+                    signs = after_sign_of_life(signs, at)
                 await self._settle(cluster, signs)
 
     async def heard(self, cluster: ClusterId) -> None:

@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import aiomqtt
 from msgspec import Struct
@@ -57,12 +57,14 @@ class Pace(Struct, frozen=True, kw_only=True):
     """Times of a link; only tests and trials have others.
 
     Attributes:
+        connect_s: For the broker to answer a new connection.
         beat_s: Between two beats.
         answer_s: For the broker to answer a beat.
         stable_s: A connection that held so long shows a link that does not flap.
         settle_s: On a link that flaps, the plan is asked for after so long.
     """
 
+    connect_s: float = CONNECT_S
     beat_s: float = BEAT_INTERVAL_S
     answer_s: float = BEAT_ANSWER_S
     stable_s: float = STABLE_S
@@ -74,9 +76,21 @@ LinkEvent = LinkIsUp | LinkIsDown | NoteCame
 
 
 class _Client(aiomqtt.Client):
-    """Hears at once of a connection that ends before the broker has answered; aiomqtt waits on for `CONNECT_S`."""
+    """Ends at once when its connection does before the broker has answered, where aiomqtt waits on for `CONNECT_S`.
+
+    And it lets go of a connection that is not answered, which aiomqtt keeps open for ever.
+    """
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await super().__aenter__()
+        except aiomqtt.MqttError:
+            self._client.disconnect()
+            raise
 
     def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - paho's own
+        if self._loop.is_closed():  # it is only being forgotten
+            return
         super()._on_socket_close(client, userdata, sock)
         self._loop.call_soon_threadsafe(self._give_up_connecting)
 
@@ -232,7 +246,7 @@ class HubLink:
             identifier=f"{self._config.commune}.{self._config.cluster}",
             keepalive=KEEP_ALIVE_S,
             will=aiomqtt.Will(self._topic(Kind.AVAILABILITY), death, qos=1, retain=True),
-            timeout=CONNECT_S,
+            timeout=self._pace.connect_s,
             clean_session=True,
         )
 

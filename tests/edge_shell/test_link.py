@@ -365,6 +365,35 @@ async def test_a_connection_that_ends_before_the_answer_is_not_waited_for(
     assert asked[2] - asked[0] < CONNECT_S
 
 
+async def test_a_try_that_is_not_answered_leaves_no_connection_behind(
+    free_port: int, config: EdgeConfig, running: Any, eventually: Any
+) -> None:
+    """In a month of a network that connects and then carries nothing, no socket may be left over by each try."""
+    there: list[asyncio.StreamWriter] = []
+    most, tried = 0, 0
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal most, tried
+        tried += 1
+        there.append(writer)
+        most = max(most, len(there))
+        while await reader.read(1000):
+            pass
+        there.remove(writer)
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", free_port, family=socket.AF_INET)
+    link = HubLink(config, boot="b", on_event=print, pace=Pace(connect_s=0.3))
+    async with running(link.run()):
+        await eventually(lambda: tried >= 4)
+    for writer in [*there]:
+        writer.close()
+        await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+    assert most == 1
+
+
 async def test_a_broker_that_refuses_is_asked_again(
     free_port: int, link: HubLink, events: list[LinkEvent], running: Any, eventually: Any
 ) -> None:

@@ -14,6 +14,7 @@ from contract.journal import EventKind, EventRow, JournalAck, JournalBatch
 from contract.model import Desired
 from contract.status import Availability, Beat, HubState, Reported
 from contract.topics import Kind, cluster_topic, hub_state_topic
+from hub.core.fleet import DEATH_GRACE_S
 from hub.handing_out import HandingOut
 from hub.store import clusters, plans
 
@@ -187,13 +188,15 @@ async def test_bad_messages_are_counted_and_told_now_and_then(
 
 
 async def test_births_beats_and_deaths_show_in_the_live_view(
-    village: Any, edge: Edge, link: Any, running: Any, eventually: Any
+    village: Any, edge: Edge, link: Any, running: Any, eventually: Any, clock: Any
 ) -> None:
     async def online() -> bool:
         (view,) = await village.operations.clusters.views()
         return bool(view.online)
 
     async def offline() -> bool:
+        clock.pass_by(seconds=DEATH_GRACE_S / 4)
+        await village.parts.live.find_lost()
         return not await online()
 
     async with running(link.run()):

@@ -9,7 +9,14 @@ import pytest
 
 from contract.ids import ClusterId, CommuneId
 from contract.status import LOST_AFTER_S, Availability, Reported, Telemetry
-from hub.core.fleet import QUIET_AFTER_S, Signs, after_availability, after_sign_of_life, is_online
+from hub.core.fleet import (
+    DEATH_GRACE_S,
+    QUIET_AFTER_S,
+    Signs,
+    after_availability,
+    after_sign_of_life,
+    is_online,
+)
 from hub.errors import HubError
 from hub.live import Live
 
@@ -37,12 +44,32 @@ async def test_who_never_said_anything_is_not_there(live: Live) -> None:
     assert (view.online, view.reported, view.signs.last_seen_at) == (False, None, None)
 
 
-async def test_a_birth_counts_and_its_own_death_ends_it(live: Live) -> None:
+async def test_a_birth_counts_and_its_own_death_ends_it(live: Live, clock: Any) -> None:
     await live.heard_availability(BL_01, BIRTH, retained=False)
     assert await online(live)
     await live.heard_availability(BL_01, OLD_DEATH, retained=False)
     assert await online(live)
     await live.heard_availability(BL_01, DEATH, retained=False)
+    clock.pass_by(seconds=DEATH_GRACE_S)
+    assert await live.find_lost() == (BL_01,)
+    assert not await online(live)
+
+
+async def test_a_new_connection_that_ends_the_old_one_alarms_nobody(live: Live, clock: Any) -> None:
+    """The broker tells the old session's death, then the new one's birth; so does an agent that starts anew."""
+    await live.heard_availability(BL_01, BIRTH, retained=False)
+    await live.heard_availability(BL_01, DEATH, retained=False)
+    assert await online(live)
+    clock.pass_by(seconds=DEATH_GRACE_S - 1)
+    await live.heard_availability(BL_01, Availability(online=True, pair="new"), retained=False)
+    clock.pass_by(seconds=DEATH_GRACE_S)
+    assert await live.find_lost() == ()
+    assert await online(live)
+
+
+async def test_a_death_that_the_broker_kept_counts_at_once(live: Live) -> None:
+    await live.heard_availability(BL_01, BIRTH, retained=True)
+    await live.heard_availability(BL_01, DEATH, retained=True)
     assert not await online(live)
 
 

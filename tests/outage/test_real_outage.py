@@ -109,6 +109,7 @@ def test_a_link_that_dies_without_a_word_is_lost_once_and_back_once(
     make_hub(tmp_path / "hub", tmp_path / "configs")
     rehearsal = Rehearsal(tmp_path, computers, until)
     rehearsal.turned(["there"], 30.0)
+    rehearsal.says("edge", "link up", BUSY_S)
     computers.cable(cut=True)
     log.info("lost after %.1f s", rehearsal.turned(["there", "lost"], LOST_WITHIN_S))
     rehearsal.says("edge", "link down", BUSY_S)
