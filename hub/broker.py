@@ -96,6 +96,13 @@ class Broker:
         await self._wait_for_port()
         self._write_configuration()
         self.bound_log()
+        if await self._runs(program):
+            return
+        if not (self._put_memory_aside() and await self._runs(program)):
+            raise self._failed()
+
+    async def _runs(self, program: str) -> bool:
+        """Starts Mosquitto; False when it ends at once."""
         # The child gets SIGTERM when this process dies, however it dies: no stray broker holds the port.
         self._child = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "TERM", program, "-c", str(self._folder / "mosquitto.conf"),
@@ -103,7 +110,16 @@ class Broker:
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal is for the hub, which stops it in order
         )  # fmt: skip
-        await self._wait_for_answer(self._child)
+        return await self._answers(self._child)
+
+    def _put_memory_aside(self) -> bool:
+        """Takes away what Mosquitto remembered, when there is something; plans and reports come again by themselves."""
+        memory = self._folder / "mosquitto.db"
+        if not memory.exists():
+            return False
+        memory.replace(self._folder / "mosquitto.db.broken")
+        log.error("Mosquitto does not start with what it remembered: put aside, it begins anew")
+        return True
 
     async def run(self) -> None:
         """Starts it again whenever it ends, for ever."""
@@ -160,21 +176,26 @@ class Broker:
                 raise trouble
             await asyncio.sleep(POLL_S)
 
-    async def _wait_for_answer(self, child: asyncio.subprocess.Process) -> None:
+    async def _answers(self, child: asyncio.subprocess.Process) -> bool:
         deadline_ns = self._clock.mono_ns() + int(START_TIMEOUT_S * NS_PER_S)
         while self._clock.mono_ns() < deadline_ns and child.returncode is None:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection(self._host, self._port)
                 writer.close()
                 await writer.wait_closed()
-                return
+                return True
             await asyncio.sleep(POLL_S)
+        has_ended = child.returncode is not None
         await self.stop()
-        where = self._log_file
-        raise HubError(
+        if not has_ended:
+            raise self._failed()
+        return False
+
+    def _failed(self) -> HubError:
+        return HubError(
             "broker_failed",
-            f"Mosquitto không chạy được; xem {where}",
-            f"Mosquitto does not run; see {where}",
+            f"Mosquitto không chạy được; xem {self._log_file}",
+            f"Mosquitto does not run; see {self._log_file}",
         )
 
     def _write_configuration(self) -> None:

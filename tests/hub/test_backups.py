@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from contract.codec import encode_batch
 from contract.ids import ClusterId, Sha256
 from contract.journal import EventKind, EventRow, JournalBatch
 from contract.model import Priority
+from edge.shell.ledger import Ledger
 from hub import lock
 from hub.app import main
 from hub.backup.archive import read_manifest
 from hub.backup.restoring import Restored, restore
 from hub.compose import Parts, compose
 from hub.core.backups import BackupFacts, file_name, is_stale, kept, made_at, next_at
+from hub.core.journal_reading import read_batch
 from hub.errors import HubError
 from hub.operations.bulletins import NewBulletin
 from hub.state_dir import StateDir
@@ -218,6 +221,67 @@ async def test_after_a_restore_plans_are_above_all_that_clusters_hold(
         assert await parts.store.write(lambda c, issue=issue: issue(c, clock.now())) == ()
         parts.store.close()
     assert seen == sorted(set(seen))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A real cluster's ledger."""
+    made = Ledger(tmp_path / "edge" / "ledger.db")
+    yield made
+    made.close()
+
+
+async def bring_home(ledger: Ledger, parts: Parts) -> None:
+    """Rows go from a real ledger to a real hub, as outbox and link carry them, until none waits."""
+    while rows := ledger.rows_waiting(max_bytes=600):
+        batch = JournalBatch(epoch=ledger.epoch, rows=tuple(rows), held_from=ledger.held_from())
+        read = read_batch(encode_batch(batch), parts.clock.now())
+        up_to = await parts.operations.journal.take(BL_01, read)
+        assert ledger.acknowledge(ledger.epoch, up_to), f"no news in {up_to}"
+
+
+def surges(ledger: Ledger, count: int) -> None:
+    for _ in range(count):
+        ledger.append(EventRow(number=1, event=EventKind.SURGE, at=NINE))
+
+
+async def numbers(parts: Parts, epoch: str) -> list[int]:
+    return [one.row.number for one in await parts.operations.journal.after(0) if one.epoch == epoch]
+
+
+async def test_a_cluster_brings_again_what_its_restored_hub_has_forgotten(
+    site: Site, ledger: Ledger, reopened: Any
+) -> None:
+    surges(ledger, 5)
+    await bring_home(ledger, site.parts)
+    file = await site.backup()
+    surges(ledger, 30)
+    await bring_home(ledger, site.parts)
+    site.restore(file)
+    parts = reopened(site.state)
+    assert await numbers(parts, ledger.epoch) == [1, 2, 3, 4, 5]
+    surges(ledger, 1)
+    await bring_home(ledger, parts)
+    assert sorted(await numbers(parts, ledger.epoch)) == [*range(1, 37)]
+    assert await parts.operations.journal.gaps() == ()
+
+
+async def test_what_the_cluster_gave_up_meanwhile_is_a_gap_and_no_stall(
+    site: Site, ledger: Ledger, reopened: Any
+) -> None:
+    surges(ledger, 5)
+    await bring_home(ledger, site.parts)
+    file = await site.backup()
+    surges(ledger, 3)
+    await bring_home(ledger, site.parts)
+    ledger.prune(NINE + timedelta(days=100))
+    surges(ledger, 2)
+    site.restore(file)
+    parts = reopened(site.state)
+    await bring_home(ledger, parts)
+    assert await numbers(parts, ledger.epoch) == [1, 2, 3, 4, 5, 9, 10]
+    (gap,) = await parts.operations.journal.gaps()
+    assert (gap.first, gap.last) == (6, 8)
 
 
 async def test_logins_do_not_come_back(site: Site, reopened: Any) -> None:

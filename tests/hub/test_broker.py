@@ -196,3 +196,20 @@ def mosquitto_of(parts: Parts) -> int:
         if wanted in words:
             return int(folder.name)
     raise AssertionError("no Mosquitto runs")
+
+
+@pytest.mark.parametrize("how", ["cut", "zeros", "garbage"])
+async def test_a_broken_memory_is_put_aside_and_the_broker_starts(
+    village: Any, broker: Any, connect: Any, how: str
+) -> None:
+    async with connect("hub", "hub-secret") as client:
+        await client.publish(f"{ROOT}/bl-01/desired", b"x" * 3000, qos=1, retain=True)
+    await broker.stop()
+    memory = village.parts.state.broker / "mosquitto.db"
+    whole = memory.read_bytes()
+    assert b"x" * 3000 in whole
+    broken = {"cut": whole[: len(whole) // 2], "zeros": bytes(len(whole)), "garbage": b"no" * 99}
+    memory.write_bytes(broken[how])
+    await broker.start()
+    assert await connects(connect, "hub", "hub-secret")
+    assert memory.with_name("mosquitto.db.broken").read_bytes() == broken[how]
