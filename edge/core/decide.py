@@ -9,7 +9,7 @@ from contract.model import Desired
 from edge.core.emergency import expired, first_of
 from edge.core.on_air import close_open, open_occurrence, quiet_begins_at, without_open
 from edge.core.preempt import Alarm, alarm
-from edge.core.programme import Placing, Programme, first_owed_at, last_chance_at, lay_out
+from edge.core.programme import Placing, Programme, first_owed_at, lay_out
 from edge.core.rest import held_back_by, rests_until, settles_at
 from edge.core.state import Closing, Cue, Decision, Limits, Occurrence, OpenItem, Snapshot
 
@@ -41,7 +41,7 @@ def decide(snapshot: Snapshot, limits: Limits) -> Decision:
         close_open=closing,
         wake_at=_wake_at(cues, programme, snapshot, limits, alarm),
         watermark=_watermark(programme, snapshot, limits, closings),
-        waiting_for=tuple(one.bulletin.sha256 for one in programme.missing),
+        waiting_for=tuple(one.occurrence.bulletin.sha256 for one in programme.missing),
         turn=alarm.turn if alarm else None,
         expired=expired(snapshot.emergencies, snapshot.now),
     )
@@ -231,7 +231,7 @@ def _wake_at(
     for refusal in programme.refusals:
         planned_at = refusal.occurrence.planned_at
         moments += [planned_at, settles_at(planned_at, snapshot, limits) or planned_at]
-    moments += [last_chance_at(one, one.planned_at) + JUST_AFTER for one in programme.missing]
+    moments += [one.last_chance_at + JUST_AFTER for one in programme.missing]
     if (quiet_at := quiet_begins_at(snapshot)) is not None:
         moments.append(quiet_at)
     if snapshot.open is not None:
@@ -253,7 +253,7 @@ def _watermark(
     pending = (
         *(one.occurrence for one in programme.placings),
         *(one.occurrence for one in programme.refusals),
-        *programme.missing,
+        *(one.occurrence for one in programme.missing),
     )
     unsettled = [one.planned_at for one in pending if one.key not in settled]
     if snapshot.open is not None:

@@ -90,7 +90,7 @@ def _others(
             yield say(language, "Bỏ qua: ", "Skipped: ") + f"{_title(refusal.occurrence)} ({why})"
     needed = {one.occurrence.bulletin.sha256: one.occurrence for one in programme.placings}
     for missing in (
-        *programme.missing,
+        *(one.occurrence for one in programme.missing),
         *(o for sha, o in needed.items() if sha not in snapshot.held),
     ):
         yield say(language, "Tệp chưa tải về: ", "Sound not here yet: ") + _title(missing)

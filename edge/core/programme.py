@@ -48,12 +48,12 @@ class Programme(Struct, frozen=True, kw_only=True):
     """The time line of one loudspeaker.
 
     Attributes:
-        missing: Due now, within their late limit, but their sound is not held.
+        missing: Due now at their place, within their late limit, but their sound is not held.
     """
 
     placings: tuple[Placing, ...]
     refusals: tuple[Refusal, ...]
-    missing: tuple[Occurrence, ...]
+    missing: tuple[Placing, ...]
 
 
 def last_chance_at(one: Occurrence, begins_at: datetime) -> datetime:
@@ -114,7 +114,7 @@ class _Layout:
     def __init__(self, snapshot: Snapshot, plan: Desired, limits: Limits) -> None:
         self.placings: list[Placing] = []
         self.refusals: list[Refusal] = []
-        self.missing: list[Occurrence] = []
+        self.missing: list[Placing] = []
         self._snapshot = snapshot
         self._plan = plan
         self._held_back_by = held_back_by(snapshot, limits)
@@ -136,25 +136,37 @@ class _Layout:
             self._settle(queue[heapq.heappop(waiting)[1]])
 
     def _settle(self, one: Occurrence) -> None:
-        begins_at = max(_free_after(one.planned_at, self._aired), self._free_at)
+        begins_at = self._place_of(one)
         reason = self._refuse(one, begins_at)
         if reason is not None:
             self.refusals.append(Refusal(occurrence=one, reason=reason))
-        elif begins_at <= self._snapshot.now and one.bulletin.sha256 not in self._snapshot.held:
-            self.missing.append(one)
-        else:
-            waited = Reason.WAITED if begins_at > one.planned_at else Reason.PLANNED
-            placing = Placing(occurrence=one, begins_at=begins_at, reason=waited)
-            self.placings.append(placing)
-            self._free_at = placing.ends_at
+            return
+        waited = Reason.WAITED if begins_at > one.planned_at else Reason.PLANNED
+        placing = Placing(occurrence=one, begins_at=begins_at, reason=waited)
+        if begins_at <= self._snapshot.now and one.bulletin.sha256 not in self._snapshot.held:
+            self.missing.append(placing)
+            return
+        self.placings.append(placing)
+        self._free_at = placing.ends_at
+
+    def _place_of(self, one: Occurrence) -> datetime:
+        """Where it may begin; what was missed before the item on air began has not waited for that."""
+        snapshot = self._snapshot
+        for cue in snapshot.cued:
+            if cue.key == one.key and cue.start_at <= snapshot.now:
+                return cue.begun_at  # the player has just begun it, and is about to say so
+        on_air = snapshot.open
+        was_missed = on_air is not None and one.last_start_at < on_air.started_at
+        alone_at = _free_after(one.planned_at, self._aired)
+        return alone_at if was_missed else max(alone_at, self._free_at)
 
     def _refuse(self, one: Occurrence, begins_at: datetime) -> Reason | None:
         if one.key in self._stops:
             return Reason.STOPPED
-        if self._is_quiet(one, begins_at):
-            return Reason.QUIET_HOURS
         if begins_at > one.last_start_at:
             return self._held_back_by or Reason.WAITED_TOO_LONG
+        if self._is_quiet(one, begins_at):
+            return Reason.QUIET_HOURS
         if self._is_late(one, begins_at):
             return self._why_late(one, begins_at)
         return None

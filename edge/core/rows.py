@@ -163,7 +163,8 @@ def closed_items(rows: list[ItemRow]) -> dict[OccurrenceKey, Aired | None]:
 
 
 def _aired(row: ItemRow) -> Aired | None:
-    if row.started_at is None or row.ended_at is None:
+    """When it kept others waiting; None also for a row whose clock was set: by now's clock it was at another time."""
+    if row.started_at is None or row.ended_at is None or row.clock_step_s:
         return None
     return Aired(
         begun_at=row.started_at - timedelta(milliseconds=row.bulletin_at_ms), ended_at=row.ended_at

@@ -70,8 +70,8 @@ def succeed(snapshot: Snapshot, new: Desired, limits: Limits) -> Succession:
 def _pending(snapshot: Snapshot, limits: Limits) -> dict[OccurrenceKey, _Pending]:
     """What of the past has no row yet, by the plan of the snapshot."""
     programme = lay_out(snapshot, replace(limits, horizon_s=0.0))
-    waiting = (*(one.occurrence for one in programme.placings), *programme.missing)
-    found = [_Pending(one, None) for one in waiting]
+    waiting = (*programme.placings, *programme.missing)
+    found = [_Pending(one.occurrence, None) for one in waiting]
     for refusal in programme.refusals:
         may_return = settles_at(refusal.occurrence.planned_at, snapshot, limits) is not None
         found.append(_Pending(refusal.occurrence, None if may_return else refusal.reason))

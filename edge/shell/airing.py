@@ -343,6 +343,7 @@ class Airing:
             self.cued = tuple(moved if held == cue else held for held in self.cued)
         if self.open is not None and is_ours:
             self._save(shifted(self.open, step))
+        self.closed = {key: _span_moved(aired, step) for key, aired in self.closed.items()}
         self.amplifier_on_at = _moved(self.amplifier_on_at, step)
         self.sound_ended_at = _moved(self.sound_ended_at, step)
         self.guard_tripped_at = _moved(self.guard_tripped_at, step)
@@ -357,3 +358,9 @@ def moved_cue(cue: Cue, step: timedelta) -> Cue:
 
 def _moved(at: datetime | None, step: timedelta) -> datetime | None:
     return None if at is None else at + step
+
+
+def _span_moved(aired: Aired | None, step: timedelta) -> Aired | None:
+    if aired is None:
+        return None
+    return Aired(begun_at=aired.begun_at + step, ended_at=aired.ended_at + step)

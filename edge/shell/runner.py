@@ -26,7 +26,7 @@ from edge.shell.commander import Commander
 from edge.shell.diary import Diary
 from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.fault_board import FaultBoard
-from edge.shell.inbox import Inbox
+from edge.shell.inbox import Inbox, SoundDamaged
 from edge.shell.ledger import Ledger
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
@@ -122,7 +122,7 @@ class Runner:
         )
         await p.airing.apply(commands)
         for damaged in snapshot.held - p.cache.held():
-            p.plans.sound_damaged(damaged)
+            p.inbox.put(SoundDamaged(sha256=damaged))  # it has its effect in the next turn, at once
         p.commander.look()
         self._tell_faults(snapshot)
         p.reporter.report(

@@ -425,3 +425,60 @@ def test_the_amplifier_is_not_kept_on_for_an_item_that_is_given_up(scene: Any) -
     failures = {(plan.slots[0].id, scene.at(0)): LIMITS.player_failures}
     facts = {"failures": failures, "amplifier_on_at": scene.at(-3)}
     assert not decide(scene.snapshot(plan, 1, **facts), LIMITS).amplifier_on
+
+
+def test_a_sound_that_is_missing_as_its_turn_comes_is_told_at_its_last_chance(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("first", 120), scene.slot("first", 0)),
+        (scene.bulletin("second", 60), scene.slot("second", 10, late_limit_s=300)),
+    )
+    closed: dict[OccurrenceKey, Aired | None] = {
+        (plan.slots[0].id, scene.at(0)): Aired(begun_at=scene.at(0), ended_at=scene.at(120))
+    }
+    held = frozenset({plan.bulletins[0].sha256})
+    decision = decide(scene.snapshot(plan, 121, closed=closed, held=held), LIMITS)
+    assert decision.waiting_for == (plan.bulletins[1].sha256,)
+    assert decision.wake_at == scene.at(180.001)
+
+
+def test_what_was_missed_before_the_item_on_air_began_has_not_waited_for_it(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("missed"), scene.slot("missed", -3600)),
+        (scene.bulletin("now", 600), scene.slot("now", 0)),
+    )
+    cue = next(c for c in decide(scene.snapshot(plan, -3), LIMITS).cues)
+    facts = {"cued": (cue,), "open": on_air(cue, scene.at(0)), "booted_at": scene.at(-100)}
+    decision = decide(scene.snapshot(plan, 10, **facts), LIMITS)
+    assert [c.reason for c in decision.closings] == [Reason.AGENT_DOWN]
+
+
+def test_what_the_player_has_just_begun_keeps_its_place(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin", 900), scene.slot("tin", 0)))
+    cue = replace(
+        decide(scene.snapshot(plan, -3), LIMITS).cues[0],
+        begun_at=scene.at(500),  # it waited for another, whose end is just told
+        start_at=scene.at(500),
+    )
+    decision = decide(scene.snapshot(plan, 500.02, cued=(cue,)), LIMITS)
+    assert decision.cues == (cue,)
+
+
+def test_an_item_that_the_player_failed_on_is_not_closed_as_if_the_agent_was_gone(
+    scene: Any,
+) -> None:
+    plan = scene.plan((scene.bulletin("tin", 3600), scene.slot("tin", 0)))
+    cue = decide(scene.snapshot(plan, -3), LIMITS).cues[0]
+    failures = {cue.key: 1}
+    decision = decide(
+        scene.snapshot(plan, 700, open=on_air(cue, scene.at(0)), failures=failures), LIMITS
+    )
+    assert decision.close_open is not None
+    assert decision.close_open.reason is Reason.PLAYER_FAILED
+
+
+def test_a_row_whose_clock_was_set_keeps_nobody_waiting(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
+    cue = decide(scene.snapshot(plan, -3), LIMITS).cues[0]
+    row = row_of_heard_out(on_air(cue, scene.at(0)), scene.at(60))
+    assert closed_items([row])[cue.key] is not None
+    assert closed_items([replace(row, clock_step_s=86400.0)])[cue.key] is None
