@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge.core.state import Limits
 from edge.core.status_line import status_line
 from edge.shell.agent_clock import AgentClock
 from edge.shell.assembly import Opened, assemble
+from edge.shell.card_keeper import CardKeeper
 from edge.shell.clock_keeper import ClockKeeper
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
@@ -31,9 +33,10 @@ from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
 from edge.shell.night_watch import NightWatch
+from edge.shell.scrub import Scrub
 from edge.shell.service_manager import ServiceManager
 from edge.shell.silence_watch import CHIME_FILE
-from edge.shell.sound_cache import SoundCache
+from edge.shell.sound_cache import MIB, SoundCache
 from edge.shell.start_check import StartCheck
 from edge.shell.status_file import StatusFile
 from edge.shell.telemetry import Telemetrist
@@ -123,7 +126,12 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     devices, inbox, watchdog = around.devices, around.inbox, around.watchdog
     boot, ledger = token_hex(4), Ledger(state / "ledger.db")
     clock = AgentClock(devices.clock, ledger.clock_memory())
-    cache = SoundCache(state / "sounds", state / "cache.db")
+    cache = SoundCache(
+        state / "sounds",
+        state / "cache.db",
+        quota_bytes=config.card.quota_mib * MIB,
+        reserve_bytes=config.card.reserve_mib * MIB,
+    )
     link = HubLink(config, boot=boot, on_event=inbox.put, on_progress=partial(watchdog.sign, LINK))
     _have_chime(state / CHIME_FILE)
     status_file = StatusFile(state / "run" / "status.json")
@@ -170,6 +178,14 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
         ledger=ledger,
         link=link,
     )
+    card_keeper = CardKeeper(ledger=ledger, cache=cache, on_event=inbox.put)
+    scrub = Scrub(
+        cache=cache,
+        look=assembly.runner.look,
+        every=timedelta(hours=config.card.scrub_every_h),
+        mib_s=config.card.scrub_mib_s,
+        on_event=inbox.put,
+    )
     night = NightWatch(
         config.night_restart,
         look=assembly.runner.look,
@@ -185,6 +201,8 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
             "modem": assembly.modem.run(),
             "fetcher": fetcher.run(),
             "start check": start_check.run(),
+            "card": card_keeper.run(),
+            "scrub": scrub.run(),
             "outbox": assembly.outbox.run(),
             "acks": assembly.acks.run(),
             "reporter": assembly.reporter.run(),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from contract.model import ZONE, LocalTime
-from edge.core.programme import occurrences
+from edge.core.calm import is_due, is_idle
 from edge.core.state import Snapshot
 
 WINDOW = timedelta(hours=2)
@@ -39,7 +39,11 @@ def may_restart(rule: NightRestart, snapshot: Snapshot, up_s: float) -> bool:
     """
     if rule.at is None or up_s < LEAST_UP_S or not snapshot.trust.is_trusted:
         return False
-    return _is_in_window(rule.at, snapshot.now) and _is_idle(snapshot) and not _is_due(snapshot)
+    return (
+        _is_in_window(rule.at, snapshot.now)
+        and is_idle(snapshot)
+        and not is_due(snapshot, NOTHING_DUE)
+    )
 
 
 def _is_in_window(at: LocalTime, now: datetime) -> bool:
@@ -49,23 +53,3 @@ def _is_in_window(at: LocalTime, now: datetime) -> bool:
     if begins_at > local:
         begins_at -= timedelta(days=1)
     return local - begins_at < WINDOW
-
-
-def _is_idle(snapshot: Snapshot) -> bool:
-    return (
-        snapshot.open is None
-        and snapshot.turn is None
-        and snapshot.amplifier_on_at is None
-        and not snapshot.cued
-        and not snapshot.emergencies
-    )
-
-
-def _is_due(snapshot: Snapshot) -> bool:
-    """Also what is late and may still begin."""
-    plan, now = snapshot.plan, snapshot.now
-    if plan is None:
-        return False
-    latest_s = max((slot.late_limit_s for slot in plan.slots), default=0)
-    found = occurrences(plan, now - timedelta(seconds=latest_s), now + NOTHING_DUE)
-    return any(one.key not in snapshot.closed and now <= one.last_start_at for one in found)

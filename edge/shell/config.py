@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from contract.ids import ClusterId, CommuneId, is_name
 from contract.note import NoteRefused, VerifierKey
@@ -42,10 +42,27 @@ class HubAddress(Struct, frozen=True, kw_only=True):
     recovery_key: str = ""
 
 
+class CardRules(Struct, frozen=True, kw_only=True):
+    """`[card]` of the configuration: how the card is used.
+
+    Attributes:
+        quota_mib: What all sounds may take; what is needed is kept beyond it.
+        reserve_mib: Left free beside a sound that is to come.
+        scrub_every_h: Each sound is read again once in this; 0: never.
+        scrub_mib_s: At most so fast.
+    """
+
+    quota_mib: Annotated[int, Meta(ge=16)] = 4096
+    reserve_mib: Annotated[int, Meta(ge=16)] = 200
+    scrub_every_h: Annotated[float, Meta(ge=0)] = 168.0
+    scrub_mib_s: Annotated[float, Meta(gt=0)] = 1.0
+
+
 class EdgeConfig(Struct, frozen=True, kw_only=True):
     """All that a cluster must be told.
 
     Attributes:
+        card: How the card is used; the usual unless said.
         modem: When its modem loses its supply for a moment; the usual unless said.
         night_restart: When the agent begins afresh; never unless said.
     """
@@ -54,6 +71,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     cluster: ClusterId
     board: str
     hub: HubAddress
+    card: CardRules = CardRules()
     modem: ModemCare = ModemCare()
     night_restart: NightRestart = NightRestart()
 
@@ -64,6 +82,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
 
 TABLES: dict[str, type[Struct]] = {
     "hub": HubAddress,
+    "card": CardRules,
     "modem": ModemCare,
     "night_restart": NightRestart,
 }

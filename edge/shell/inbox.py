@@ -73,6 +73,12 @@ class ModemCycled(Struct, frozen=True, kw_only=True):
     times: int
 
 
+class CardRoomChanged(Struct, frozen=True, kw_only=True):
+    """The card is full now, or is no more."""
+
+    is_full: bool
+
+
 class HealthChanged(Struct, frozen=True, kw_only=True):
     """Card or supply are not as they were: what is wrong with them now, each with its figure."""
 
@@ -91,6 +97,7 @@ Event = (
     | SoundRefused
     | SoundDamaged
     | HealthChanged
+    | CardRoomChanged
     | HardwareEvent
     | PlayerEvent
 )

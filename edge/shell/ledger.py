@@ -100,9 +100,9 @@ class Ledger:
         return self._is_behind or self._footing is Footing.MEMORY
 
     @property
-    def holds_reserve(self) -> bool:
-        """Whether the room in reserve is still untouched."""
-        return self._reserve.is_held
+    def card_is_full(self) -> bool:
+        """Whether the card has no room, or next to none, for what the journal needs."""
+        return self.is_behind or not self._reserve.is_held or self._reserve.is_tight
 
     @property
     def in_memory(self) -> int:

@@ -15,6 +15,8 @@ SIZE_BYTES = 8 * MIB
 """Room for the write-ahead log (1 MiB) and some 10,000 rows: eight months of 40 a day."""
 LEAVE_FREE_BYTES = 32 * MIB
 """So much must stay free beside it before it is taken again: a card at its brim is not fought over."""
+LEAST_FREE_BYTES = 4 * MIB
+"""With less the card is called full, before the journal needs the reserve."""
 
 
 class Reserve:
@@ -38,7 +40,7 @@ class Reserve:
     ) -> None:
         self._path = path
         self.size_bytes = size_bytes
-        self._free_bytes = free_bytes or (lambda: shutil.disk_usage(path.parent).free)
+        self._free_bytes = free_bytes or (lambda: free_room(path.parent))
 
     @property
     def is_held(self) -> bool:
@@ -74,6 +76,11 @@ class Reserve:
             return False
         return True
 
+    @property
+    def is_tight(self) -> bool:
+        """Whether the card has next to no room beside it."""
+        return self._free_bytes() < LEAST_FREE_BYTES
+
     def give_up(self) -> bool:
         """Frees the room; whether there was any."""
         had = self._held_bytes() > 0
@@ -83,3 +90,11 @@ class Reserve:
             log.debug("the reserve stays: %s", error)
             return False
         return had
+
+
+def free_room(folder: Path) -> int:
+    """Bytes that the card has free, for anybody but root; a card that cannot say has none."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0

@@ -140,7 +140,7 @@ class Runner:
         tell(FaultCode.RELAY_GUARD, is_so=rests_until(snapshot, p.limits) is not None)
         tell(FaultCode.PLAYER_FAILED, is_so=p.airing.player_failed)
         tell(FaultCode.CLOCK_UNTRUSTED, is_so=not snapshot.trust.is_trusted)
-        tell(FaultCode.DISK_FULL, is_so=p.ledger.is_behind or not p.ledger.holds_reserve)
+        tell(FaultCode.DISK_FULL, is_so=p.ledger.card_is_full)
         tell(FaultCode.LEDGER_REPLACED, is_so=p.ledger.is_replacement_unread)
 
     def look(self) -> Snapshot:

@@ -5,22 +5,45 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from contract.ids import Sha256, is_sha256
 from edge.shell.files import is_damage, make_folder, set_aside, sync_folder
+from edge.shell.reserve import free_room
 
 log = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024
-QUOTA_BYTES = 4 * 1024**3
-RESERVE_BYTES = 200 * 1024**2
+MIB = 1024**2
+QUOTA_BYTES = 4096 * MIB
+RESERVE_BYTES = 200 * MIB
 """Left free on the card beside a sound that is to come: the ledger and the system need room too."""
-SCHEMA = "CREATE TABLE IF NOT EXISTS sound (sha256 TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, used INTEGER)"
+MOST_ASIDE = 8
+"""So many damaged sounds are kept for who wants to know what the card did."""
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS verified (sha256 TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, read_at TEXT)
+"""
 SUFFIX = ".mka"
+
+
+class CacheFigures(Struct, frozen=True, kw_only=True):
+    """How much there is.
+
+    Attributes:
+        bytes: All sounds together, with those set aside.
+        aside: Damaged sounds that were set aside.
+        all_read_since: Every held sound was read from end to end and found whole since then; None: not all of them yet.
+    """
+
+    bytes: int
+    quota_bytes: int
+    aside: int
+    all_read_since: datetime | None
 
 
 class SoundCache:
@@ -33,14 +56,24 @@ class SoundCache:
     Args:
         folder: Where the sounds are.
         database: What was verified; may be lost without harm.
+        quota_bytes: What all of them may take; what is needed is kept beyond it.
+        reserve_bytes: Left free on the card beside a sound that is to come.
         free_bytes: Says how much room the card has; None: as the system tells.
     """
 
     def __init__(
-        self, folder: Path, database: Path, *, free_bytes: Callable[[], int] | None = None
+        self,
+        folder: Path,
+        database: Path,
+        *,
+        quota_bytes: int = QUOTA_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
+        free_bytes: Callable[[], int] | None = None,
     ) -> None:
         self._folder = folder
-        self._free_bytes = free_bytes or (lambda: shutil.disk_usage(folder).free)
+        self._quota_bytes = quota_bytes
+        self._reserve_bytes = reserve_bytes
+        self._free_bytes = free_bytes or (lambda: free_room(folder))
         self._keep: frozenset[Sha256] = frozenset()
         make_folder(folder)
         self._db = _open(database)
@@ -73,7 +106,7 @@ class SoundCache:
         facts = path.stat()
         try:
             row = self._db.execute(
-                "SELECT size, mtime_ns FROM sound WHERE sha256 = ?", (sha256,)
+                "SELECT size, mtime_ns FROM verified WHERE sha256 = ?", (sha256,)
             ).fetchone()
         except sqlite3.Error:
             return False
@@ -85,16 +118,29 @@ class SoundCache:
                 if not self._is_recorded(sha256, path):
                     self._record(sha256, path)
                 return True
-            log.warning("sound %s is damaged; set aside as %s", sha256[:12], set_aside(path))
+            self._quarantine(path, "is damaged")
         except OSError as error:  # a bad sector must not end the agent
-            log.warning("sound %s cannot be read: %s", sha256[:12], error)
+            self._quarantine(path, f"cannot be read ({error.strerror})")
         return False
+
+    def _quarantine(self, path: Path, why: str) -> None:
+        """Moves a sound aside: it is no sound any more, and the first to go where room is short."""
+        try:
+            log.warning("sound %s %s; set aside as %s", path.stem[:12], why, set_aside(path))
+            for old in self._aside()[:-MOST_ASIDE]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("sound %s %s and cannot be set aside: %s", path.stem[:12], why, error)
+
+    def _aside(self) -> list[Path]:
+        """Damaged sounds, oldest first."""
+        return sorted(self._folder.glob(f"*{SUFFIX}.broken-*"), key=_age)
 
     def _record(self, sha256: Sha256, path: Path) -> None:
         facts = path.stat()
         try:
             self._db.execute(
-                "INSERT OR REPLACE INTO sound VALUES (?, ?, ?, 0)",
+                "INSERT OR REPLACE INTO verified VALUES (?, ?, ?, NULL)",
                 (sha256, facts.st_size, facts.st_mtime_ns),
             )
         except sqlite3.Error as error:
@@ -128,20 +174,57 @@ class SoundCache:
         self._held |= {sha256}
         self._unsure -= {sha256}
 
-    def evict(self, keep: frozenset[Sha256], quota_bytes: int = QUOTA_BYTES) -> None:
-        """Removes what nobody needs and what was set aside, oldest first, until the rest fits."""
+    def longest_unread(self) -> tuple[Sha256, datetime | None] | None:
+        """The held sound that was longest not read from end to end, and when it last was; None: none is held."""
+        try:
+            found = dict(self._db.execute("SELECT sha256, read_at FROM verified"))
+        except sqlite3.Error:
+            found = {}
+        oldest = min(self._held, key=lambda one: (found.get(one) or "", one), default=None)
+        if oldest is None:
+            return None
+        read_at = found.get(oldest)
+        return oldest, datetime.fromisoformat(read_at) if read_at else None
+
+    def was_read(self, sha256: Sha256, at: datetime) -> None:
+        """A held sound was read from end to end and is whole."""
+        values = (at.astimezone(UTC).isoformat(timespec="seconds"), sha256)
+        try:
+            self._db.execute("UPDATE verified SET read_at = ? WHERE sha256 = ?", values)
+        except sqlite3.Error as error:
+            log.warning("sound %s will be read again: %s", sha256[:12], error)
+
+    def figures(self) -> CacheFigures:
+        """How much there is."""
+        oldest = self.longest_unread()
+        return CacheFigures(
+            bytes=sum(_size(path) for path in self._files()),
+            quota_bytes=self._quota_bytes,
+            aside=len(self._aside()),
+            all_read_since=oldest[1] if oldest else None,
+        )
+
+    def evict(self, keep: frozenset[Sha256], quota_bytes: int | None = None) -> None:
+        """Removes what was set aside and what nobody needs, oldest first, until the rest fits.
+
+        Args:
+            keep: What a plan needs or the player holds; never removed, until the next call says otherwise. An emergency
+                pack that is to stay on the card belongs in here.
+            quota_bytes: What all may take; None: as the cache was made.
+        """
         self._keep = keep
-        total = sum(path.stat().st_size for path in self._files())
+        quota_bytes = self._quota_bytes if quota_bytes is None else quota_bytes
+        total = sum(_size(path) for path in self._files())
         for path in self._unneeded():
             if total <= quota_bytes:
                 return
-            total -= path.stat().st_size
+            total -= _size(path)
             self._remove(path)
 
     def make_room(self, size_bytes: int) -> None:
         """Removes what nobody needs, oldest first, until a sound of this size fits and the reserve is left."""
         for path in self._unneeded():
-            if self._free_bytes() >= size_bytes + RESERVE_BYTES:
+            if self._free_bytes() >= size_bytes + self._reserve_bytes:
                 return
             self._remove(path)
 
@@ -154,13 +237,29 @@ class SoundCache:
         return [*self._folder.glob(f"*{SUFFIX}*")]
 
     def _unneeded(self) -> list[Path]:
-        unneeded = [path for path in self._files() if Sha256(path.stem) not in self._keep]
-        return sorted(unneeded, key=lambda path: path.stat().st_mtime_ns)
+        """What may go, and what goes first."""
+        sounds = [path for path in self._folder.glob(f"*{SUFFIX}") if path.stem not in self._keep]
+        return [*self._aside(), *sorted(sounds, key=_age)]
 
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         self._held -= {Sha256(path.stem)}
         self._unsure -= {Sha256(path.stem)}
+
+
+def _age(path: Path) -> tuple[int, str]:
+    """Sorts the oldest first; what a thread has just moved aside is no more."""
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except FileNotFoundError:
+        return 0, path.name
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def stored_sounds(folder: Path) -> frozenset[Sha256]:

@@ -19,6 +19,7 @@ from edge.shell.fault_board import FaultBoard
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import (
     BeaconCame,
+    CardRoomChanged,
     CommandCame,
     DesiredCame,
     HealthChanged,
@@ -82,6 +83,8 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.diary.event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: {why}")
             case SoundDamaged(sha256=sha256):
                 self.plans.sound_damaged(sha256)
+            case CardRoomChanged(is_full=is_full):
+                log.warning("the card %s", "is full" if is_full else "has room again")
             case Ready() | Prepared() | Started() | Progress() | HeardOut() | Failed():
                 self._take_player(event)
             case (

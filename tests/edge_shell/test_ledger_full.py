@@ -70,20 +70,20 @@ def test_a_reserve_is_held_given_up_and_taken_again(tmp_path: Path) -> None:
 
 def test_the_ledger_holds_its_reserve_and_says_when_it_is_gone(tmp_path: Path, card: Card) -> None:
     with opened(tmp_path, card) as ledger:
-        assert ledger.holds_reserve
+        assert ledger._reserve.is_held
         grows_by(ledger, 0)
         card.free_bytes = 0
         for number in range(20):
             ledger.append(event(number))
-        assert not ledger.holds_reserve
+        assert not ledger._reserve.is_held
         assert ledger.is_behind
         ledger._db.execute("PRAGMA max_page_count=100000")
         ledger.settle()
         assert not ledger.is_behind, "there is room for rows again"
-        assert not ledger.holds_reserve, "but not for the reserve"
+        assert not ledger._reserve.is_held, "but not for the reserve"
         card.free_bytes = 1 << 30
         ledger.settle()
-        assert ledger.holds_reserve
+        assert ledger._reserve.is_held
         assert [row.number for row in ledger.rows_waiting(max_bytes=PLENTY)] == list(range(1, 21))
 
 
