@@ -3,7 +3,8 @@
 One small SQLite file, WAL with `synchronous=FULL`: a row is on the card before anything is done on account of it. A
 ledger that is broken is set aside and a new one starts, with a new epoch, so that its row numbers are never taken for
 the old one's; what verifies of the old one is carried over, rows under their old epoch, so that the hub stores each
-once. On a full card it lives on room that was held in reserve, then on that of acknowledged rows, then in memory.
+once. One that has lost its end, which SQLite does not notice, is told by the mark of what was sent, and leaves its
+epoch too. On a full card it lives on room that was held in reserve, then on that of acknowledged rows, then in memory.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from edge.shell.files import make_folder, open_for_reading
 from edge.shell.ledger_file import COLUMNS, MARKS, StoredRow, acknowledged_of, fact_sum, stored, utc
 from edge.shell.ledger_opening import REPLACED, Footing, Opened, Opener, merge
 from edge.shell.reserve import Reserve
+from edge.shell.sent_mark import SentMark
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Ledger:
     ) -> None:
         self._reserve = reserve or Reserve(path.with_suffix(".reserve"))
         self._opener = Opener(path, patience_s=patience_s, reserve=self._reserve)
+        self._sent = SentMark(path.with_suffix(".sent"))
         self._late_rows: list[JournalRow] = []
         self._late_facts: dict[str, str | None] = {}
         self._riding: dict[str, str | None] = {}
@@ -85,8 +88,24 @@ class Ledger:
         self.epoch = self._fact("epoch") or ("" if self._is_read_only else self._new_epoch())
         self._acknowledged = self._acknowledged_of(self.epoch)
         self._last = max(self._newest_of(self.epoch), self._acknowledged)
+        if not self._is_read_only:
+            self._leave_epoch_that_fell_back()
         self._number_late_rows(self._last + 1)
         self._carried = {} if self._is_read_only else self._count_carried()
+
+    def _leave_epoch_that_fell_back(self) -> None:
+        """The card has lost the end of the ledger, rows that were sent among it: their numbers are not given again.
+
+        What was on air and which commands were obeyed is of an earlier moment too, and not believed.
+        """
+        epoch, sent = self._sent.read()
+        if epoch != self.epoch or sent <= self._last:
+            return
+        words = f"rows {self._last + 1} to {sent} had been sent and are lost on the card"
+        log.error("the ledger has lost its end: %s; a new epoch begins", words)
+        self.epoch = secrets.token_hex(4)
+        self._save({"epoch": self.epoch, REPLACED: words, "open": None, MARKS: None})
+        self._acknowledged = self._last = 0
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -412,6 +431,11 @@ class Ledger:
                 return JournalBatch(epoch=epoch, rows=tuple(rows), held_from=self.held_from(epoch))
         return None
 
+    def going_out(self, batch: JournalBatch) -> None:
+        """Remembers, outside the ledger, that the hub may have seen these rows from now on."""
+        if batch.epoch == self.epoch:
+            self._sent.raise_to(batch.epoch, batch.rows[-1].number)
+
     def rows_waiting(self, *, max_bytes: int) -> list[JournalRow]:
         """Rows of this epoch that the hub has not acknowledged, oldest first, as many as fit."""
         return self._rows_of(self.epoch, max_bytes)
@@ -452,6 +476,7 @@ class Ledger:
             last = self._last
         elif epoch in self._carried:
             last = self._newest_of(epoch)
+            up_to = min(up_to, last)  # the hub may hold rows that the card has lost
         else:
             return False
         if up_to > last:

@@ -89,8 +89,7 @@ def test_carried_rows_wait_over_starts_until_the_hub_holds_them(tmp_path: Path) 
     ledger = Ledger(path)
     assert ledger.is_replacement_unread
     assert ledger.waiting() == 201
-    assert not ledger.acknowledge(epoch, 301), "no such row"
-    assert ledger.acknowledge(epoch, 300)
+    assert ledger.acknowledge(epoch, 301), "the hub may hold one that the card has lost"
     assert not ledger.acknowledge(epoch, 300)
     batch = ledger.batch_waiting(max_bytes=PLENTY)
     assert batch is not None
