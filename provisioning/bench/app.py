@@ -71,6 +71,32 @@ def parser() -> argparse.ArgumentParser:
     every.add_argument("folder", type=Path)
     every.add_argument("--out", type=Path, required=True, metavar="DIR")
     every.add_argument("--at-once", type=_count, default=1, help="so many side by side")
+    _add_measures(verbs)
+    sample = verbs.add_parser("sample", help="make sounds of the Vietnamese texts in a folder")
+    sample.set_defaults(verb="provisioning.bench.verbs:sample")
+    sample.add_argument("folder", type=Path)
+    return top
+
+
+def _crash_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    crash = verbs.add_parser("crash-trials", help="kill the store at random instants, many times")
+    crash.set_defaults(verb="provisioning.bench.crash_trials:crash_trials")
+    crash.add_argument("--n", type=_crashes, default=1000, help="how many crashes")
+    crash.add_argument("--seed", type=int, default=1, help="of the first life; each has the next")
+    crash.add_argument("--dir", type=Path, default=Path(".work/crash-trials"))
+    crash.add_argument("--out", type=Path, metavar="FILE.json")
+
+
+def _hub_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    crash = verbs.add_parser("hub-trials", help="kill the hub at random instants, many times")
+    crash.set_defaults(verb="provisioning.bench.hub_trials:hub_trials")
+    crash.add_argument("--n", type=_crashes, default=100, help="how many crashes")
+    crash.add_argument("--seed", type=int, default=1, help="of the first hub; each has the next")
+    crash.add_argument("--dir", type=Path, default=Path(".work/hub-trials"))
+    crash.add_argument("--out", type=Path, metavar="FILE.json")
+
+
+def _add_measures(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     measure = verbs.add_parser("benchmark", help="measure the rig")
     measure.set_defaults(verb="provisioning.bench.benchmark:benchmark")
     measure.add_argument("--out", type=Path, metavar="FILE.json")
@@ -95,28 +121,10 @@ def parser() -> argparse.ArgumentParser:
     home.add_argument("--dir", type=Path, default=Path(".work/reconnect"))
     _crash_trials(verbs)
     _hub_trials(verbs)
-    sample = verbs.add_parser("sample", help="make sounds of the Vietnamese texts in a folder")
-    sample.set_defaults(verb="provisioning.bench.verbs:sample")
-    sample.add_argument("folder", type=Path)
-    return top
-
-
-def _crash_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    crash = verbs.add_parser("crash-trials", help="kill the store at random instants, many times")
-    crash.set_defaults(verb="provisioning.bench.crash_trials:crash_trials")
-    crash.add_argument("--n", type=_crashes, default=1000, help="how many crashes")
-    crash.add_argument("--seed", type=int, default=1, help="of the first life; each has the next")
-    crash.add_argument("--dir", type=Path, default=Path(".work/crash-trials"))
-    crash.add_argument("--out", type=Path, metavar="FILE.json")
-
-
-def _hub_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    crash = verbs.add_parser("hub-trials", help="kill the hub at random instants, many times")
-    crash.set_defaults(verb="provisioning.bench.hub_trials:hub_trials")
-    crash.add_argument("--n", type=_crashes, default=100, help="how many crashes")
-    crash.add_argument("--seed", type=int, default=1, help="of the first hub; each has the next")
-    crash.add_argument("--dir", type=Path, default=Path(".work/hub-trials"))
-    crash.add_argument("--out", type=Path, metavar="FILE.json")
+    shaky = verbs.add_parser("flap", help="what a link costs that dies every few seconds")
+    shaky.set_defaults(verb="provisioning.bench.measure_flap:flap")
+    shaky.add_argument("--clusters", type=_count, default=3, help="how many of them")
+    shaky.add_argument("--dir", type=Path, default=Path(".work/flap"))
 
 
 def _count(text: str) -> int:

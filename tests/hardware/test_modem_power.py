@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -86,3 +87,19 @@ async def test_a_cycle_that_is_too_long_is_ended_by_the_guard(
             cycling.cancel()
             await asyncio.gather(cycling, return_exceptions=True)
     assert "gave the modem its supply back" in caplog.text
+
+
+async def test_what_systemd_runs_after_a_kill_gives_the_supply_back(
+    cabinet: Any, until_async: Any
+) -> None:
+    async with CabinetPins(cabinet.folder, CABINET, lambda _event: None) as pins:
+        factory = pins.factory
+        factory.pin(MODEM.gpio).function = "output"
+        factory.pin(MODEM.gpio).state = True
+        await until_async(cabinet.level, MODEM.name, 1)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hardware.relays_off", "--board", CABINET.name,
+        "--simulated", str(cabinet.folder),
+    )  # fmt: skip
+    assert await process.wait() == 0
+    await until_async(cabinet.level, MODEM.name, 0)
