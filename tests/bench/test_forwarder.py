@@ -376,3 +376,36 @@ async def test_a_link_can_be_slow_and_lossy(link: Link, dial: Dial) -> None:
     began_s = seconds()
     assert await client.ask(b"x") == b"x"
     assert seconds() - began_s >= 0.1
+
+
+async def test_what_the_modem_does_not_carry_a_restored_link_does_not_either(
+    link: Link, dial: Dial
+) -> None:
+    client = await dial(link.messages.port)
+    await client.ask(b"before")
+    link.set_modem(carries=False)
+    link.restore()
+    client.send(b"into the void")
+    assert await client.hears_nothing()
+    link.set_modem(carries=True)
+    assert await client.is_reset()
+    assert await (await dial(link.messages.port)).ask(b"anew") == b"anew"
+
+
+async def test_a_modem_that_carries_mends_no_cut_link(link: Link, dial: Dial) -> None:
+    link.cut()
+    link.set_modem(carries=False)
+    link.set_modem(carries=True)
+    client = await dial(link.messages.port)
+    client.send(b"still cut")
+    assert await client.hears_nothing()
+
+
+async def test_that_a_modem_carries_makes_no_slow_link_fast(link: Link, dial: Dial) -> None:
+    link.slow(latency_ms=150, bytes_per_s=0)
+    link.set_modem(carries=False)
+    link.set_modem(carries=True)
+    client = await dial(link.messages.port)
+    began_s = seconds()
+    await client.ask(b"there and back")
+    assert seconds() - began_s >= 0.3
