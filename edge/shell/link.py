@@ -45,7 +45,7 @@ LONG_PAUSE_S = 45.0
 """After an outage of up to ten minutes a cluster is back within ten seconds; after a longer one within a minute."""
 STABLE_S = 30.0
 SETTLE_S = 10.0
-"""On a link whose last connection did not hold `STABLE_S`, the plan is asked for only once this one has held so long: a
+"""On a link whose last connection did not hold so long, the plan is asked for only once this one has held so long: a
 flapping link would carry the same plan again and again."""
 PUBLISH_S = 20.0
 CONNECT_S = 10.0
@@ -60,8 +60,8 @@ class Pace(Struct, frozen=True, kw_only=True):
         connect_s: For the broker to answer a new connection.
         beat_s: Between two beats.
         answer_s: For the broker to answer a beat.
-        stable_s: A connection that held so long shows a link that does not flap.
-        settle_s: On a link that flaps, the plan is asked for after so long.
+        stable_s: After a connection that held so long the next is tried without a long pause.
+        settle_s: After one that did not hold so long, the plan is asked for only when this one has.
     """
 
     connect_s: float = CONNECT_S
@@ -160,8 +160,9 @@ class HubLink:
             honour_cancellation()
             if was_up:
                 down_since_s = loop.time()
-                self._is_shaky = loop.time() - began_s < self._pace.stable_s
-                failures = failures if self._is_shaky else 0
+                held_s = loop.time() - began_s
+                self._is_shaky = held_s < self._pace.settle_s
+                failures = failures if held_s < self._pace.stable_s else 0
             await asyncio.sleep(pause_s(failures, loop.time() - down_since_s))
             failures += 1
 

@@ -207,12 +207,12 @@ async def test_a_beat_that_is_answered_keeps_the_link(
     assert [type(event) for event in events] == [LinkIsUp]
 
 
-@pytest.mark.parametrize(("stable_s", "kinds"), [(0, {"desired"}), (600, set())])
+@pytest.mark.parametrize(("settle_s", "kinds"), [(0, {"desired"}), (600, set())])
 async def test_a_link_that_flaps_does_not_carry_the_plan_each_time(
-    broker: Any, config: EdgeConfig, running: Any, eventually: Any, stable_s: float, kinds: Any
+    broker: Any, config: EdgeConfig, running: Any, eventually: Any, settle_s: float, kinds: Any
 ) -> None:
     events: list[LinkEvent] = []
-    pace = Pace(stable_s=stable_s, settle_s=600)
+    pace = Pace(settle_s=settle_s)
     link = HubLink(config, boot="b", on_event=events.append, pace=pace)
     async with running(link.run()):
         await eventually(lambda: link.is_up)
@@ -232,7 +232,7 @@ async def test_once_a_flapping_link_has_settled_the_plan_comes(
     broker: Any, config: EdgeConfig, running: Any, eventually: Any
 ) -> None:
     events: list[LinkEvent] = []
-    pace = Pace(stable_s=600, settle_s=0.3)
+    pace = Pace(settle_s=0.3)
     link = HubLink(config, boot="b", on_event=events.append, pace=pace)
     async with running(link.run()):
         await eventually(lambda: link.is_up)
