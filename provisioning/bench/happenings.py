@@ -112,7 +112,7 @@ class ArresterOk(_Somewhere, frozen=True, kw_only=True, tag="spd_ok", tag_field=
 class ClockStep(_Somewhere, frozen=True, kw_only=True, tag="clock_step", tag_field="do"):
     """The cluster's clock is off by so much from the host's."""
 
-    offset_s: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
+    offset_s: Annotated[float, Meta(ge=-2e9, le=2e9)] = 0.0
     synchronised: bool | None = None
 
 
@@ -127,7 +127,7 @@ class RtcWeak(_Somewhere, frozen=True, kw_only=True, tag="rtc_weak", tag_field="
 class CellTime(_Somewhere, frozen=True, kw_only=True, tag="cell_time", tag_field="do"):
     """The cell network tells the cluster's modem the time, off the host's by so much; or tells it no more."""
 
-    offset_s: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
+    offset_s: Annotated[float, Meta(ge=-2e9, le=2e9)] = 0.0
     on: bool = True
 
 
