@@ -188,6 +188,25 @@ class FakeRelay:
         return bool(self.switched) and self.switched[-1][1] == "on"
 
 
+class WatchedInbox(Inbox):
+    """Knows whether the loop has done all that it was given, and waits for more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taker_waits = False
+
+    @property
+    def is_settled(self) -> bool:
+        return self._taker_waits and self._queue.empty()
+
+    async def get(self) -> Any:
+        self._taker_waits = True
+        try:
+            return await super().get()
+        finally:
+            self._taker_waits = False
+
+
 class Cabinet:
     """The loop with its real parts, between a fake player, a fake relay and a clock that is told to move."""
 
@@ -204,7 +223,7 @@ class Cabinet:
         self.clock = StandingClock(at_s)
         self.player = FakePlayer(self.clock, self.durations_ms)
         self.relay = FakeRelay(self.clock)
-        self.inbox = Inbox()
+        self.inbox = WatchedInbox()
         self.player.on_event = self.inbox.put
         self.ledger = Ledger(state / "ledger.db")
         self.cache = SoundCache(state / "sounds", state / "cache.db")
@@ -258,14 +277,11 @@ class Cabinet:
         return note
 
     async def settle(self) -> None:
-        """Lets the loop take what is in its inbox, also when a thread of it hashes a sound meanwhile."""
-        for _ in range(12):
+        """Lets the loop take what is in its inbox, and waits for the thread that hashes what is to play."""
+        async with asyncio.timeout(20):
             await asyncio.sleep(0)
-        queue: Any = self.inbox._queue
-        for _ in range(50_000):  # a loop that has ended is seen by what the test asks for
-            if queue.empty() and queue._getters:
-                return
-            await asyncio.sleep(0)
+            while not self.inbox.is_settled:  # noqa: ASYNC110 - each turn of the loop counts
+                await asyncio.sleep(0)
 
     async def tell(self, *events: Any) -> None:
         for event in events:
@@ -298,8 +314,11 @@ def open_cabinet(
     tmp_path: Path, config: EdgeConfig, wire: Any, papers: Any, system_clock: Any, running: Any
 ) -> Any:
     @asynccontextmanager
-    async def start(at_s: float = -30.0) -> AsyncIterator[Cabinet]:
+    async def start(
+        at_s: float = -30.0, trust: ClockTrust = ClockTrust.SYNCHRONISED
+    ) -> AsyncIterator[Cabinet]:
         cabinet = Cabinet(tmp_path, config, wire, papers, system_clock, at_s)
+        cabinet.clock.known = trust
         try:
             async with running(cabinet.runner.run()):
                 await cabinet.settle()
@@ -1076,3 +1095,180 @@ async def test_a_volume_that_a_person_set_to_nothing_is_no_silence(cabinet: Cabi
     await cabinet.pass_to(62)
     assert cabinet.player.restarts == []
     assert "silent" not in faults(cabinet)
+
+
+# The clock is set, around an item of ten seconds at 17:00
+
+TO_1970_S = -1.79e9
+STEPS_S = (1.0, -1.0, 3600.0, -3600.0, 86400.0, -86400.0, TO_1970_S)
+
+
+class Setting:
+    """A cluster whose clock is set and set right again; seconds here are those of the true time, from 17:00."""
+
+    def __init__(self, cabinet: Cabinet) -> None:
+        self.cabinet = cabinet
+        self.off_s = 0.0
+
+    async def pass_to(self, true_s: float) -> None:
+        await self.cabinet.pass_to(true_s + self.off_s)
+
+    def set_off(self, off_s: float) -> None:
+        """1970 is what no clock is trusted for."""
+        self.cabinet.clock.known = (
+            ClockTrust.UNKNOWN if off_s == TO_1970_S else ClockTrust.SYNCHRONISED
+        )
+        self.cabinet.clock.step_wall(off_s - self.off_s)
+        self.off_s = off_s
+
+    async def live_through(self, step_s: float, wrong_s: float, right_s: float) -> None:
+        """The clock is set at one true second and set right at another; half a minute later all is told."""
+        self.cabinet.send(1, self.cabinet.bulletin(duration_s=10))
+        await self.pass_to(wrong_s)
+        self.set_off(step_s)
+        await self.pass_to(right_s)
+        self.set_off(0)
+        await self.pass_to(max(right_s, 10) + 45)
+
+    @property
+    def heard(self) -> list[str]:
+        return [what for _, what in self.cabinet.player.heard]
+
+
+@pytest.fixture
+def setting(cabinet: Cabinet) -> Setting:
+    return Setting(cabinet)
+
+
+WHOLE = {
+    "before, and right in time": (-20, -8),
+    "while it sounds": (3, 6),
+    "while it sounds, and right after it": (3, 20),
+    "after it": (15, 25),
+}
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+@pytest.mark.parametrize("when", WHOLE)
+async def test_a_clock_that_is_set_and_set_right_costs_and_repeats_nothing(
+    setting: Setting, when: str, step_s: float
+) -> None:
+    wrong_s, right_s = WHOLE[when]
+    await setting.live_through(step_s, wrong_s, right_s)
+    assert setting.heard == ["from 0 ms at 80 %", "heard out"]
+    (row,) = setting.cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.COMPLETED, Reason.PLANNED)
+    still_on_air = when == "while it sounds, and right after it"
+    assert row.clock_step_s == (step_s if still_on_air else 0)
+    assert len(setting.cabinet.events(EventKind.CLOCK_STEPPED)) == 2
+    assert not setting.cabinet.relay.is_on
+
+
+@pytest.mark.parametrize("step_s", [one for one in STEPS_S if abs(one) > 1])
+async def test_a_clock_that_is_set_right_within_the_late_limit_lets_the_item_be_joined(
+    setting: Setting, step_s: float
+) -> None:
+    await setting.live_through(step_s, -20, 3)
+    (began_s, begun), (_, ended) = setting.cabinet.player.heard
+    assert begun == f"from {round(began_s * 1000)} ms at 80 %"
+    assert ended == "heard out"
+    assert 3 <= setting.cabinet.relay.switched[0][0] <= 3 + 2 * STEP_S
+    (row,) = setting.cabinet.rows()
+    assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.JOINED_LATE)
+
+
+@pytest.mark.parametrize("late_limit_s", [0, 600])
+async def test_a_step_forward_over_a_start_skips_only_what_may_not_be_late(
+    setting: Setting, late_limit_s: int
+) -> None:
+    cabinet = setting.cabinet
+    bulletin = cabinet.bulletin(duration_s=30)
+    slot = cabinet.papers.slot(bulletin, late_limit_s=late_limit_s)
+    plan = cabinet.papers.plan(1, (bulletin, slot))
+    cabinet.inbox.put(DesiredCame(note=cabinet.papers.note(plan)))
+    await setting.pass_to(-2)
+    setting.set_off(5)
+    await setting.pass_to(40)
+    (row,) = cabinet.rows()
+    if late_limit_s:
+        assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.JOINED_LATE)
+    else:
+        assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.CLOCK_UNTRUSTED)
+        assert row.clock_step_s == 5
+        assert setting.heard == []
+
+
+@pytest.mark.parametrize("trust", [one for one in ClockTrust if not one.is_trusted])
+@pytest.mark.parametrize("by", [one for one in ClockTrust if one.is_trusted])
+async def test_once_somebody_gives_the_time_what_is_due_is_joined(
+    setting: Setting, trust: ClockTrust, by: ClockTrust
+) -> None:
+    cabinet = setting.cabinet
+    cabinet.send(1, cabinet.bulletin(duration_s=30))
+    await setting.pass_to(-20)
+    setting.set_off(-700)
+    cabinet.clock.known = trust
+    await setting.pass_to(3)
+    assert (setting.heard, cabinet.rows()) == ([], [])
+    setting.set_off(0)
+    cabinet.clock.known = by
+    await setting.pass_to(35)
+    assert [what.split()[0] for what in setting.heard] == ["from", "heard"]
+    (row,) = cabinet.rows()
+    assert (row.reason, row.clock_trust) == (Reason.JOINED_LATE, by)
+    told = cabinet.events(EventKind.CLOCK_TRUST)
+    assert told == [f"synchronised -> {trust}", f"{trust} -> {by}"]
+
+
+async def test_trust_that_only_changes_its_source_is_told_and_changes_nothing(
+    setting: Setting,
+) -> None:
+    cabinet = setting.cabinet
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await setting.pass_to(3)
+    cabinet.clock.known = ClockTrust.RTC
+    await setting.pass_to(12)
+    assert setting.heard == ["from 0 ms at 80 %", "heard out"]
+    assert cabinet.events(EventKind.CLOCK_TRUST) == ["synchronised -> rtc"]
+
+
+async def test_a_clock_that_is_slewed_is_no_step(setting: Setting) -> None:
+    cabinet = setting.cabinet
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    for tenth in range(-100, 120):
+        await cabinet.pass_to(tenth / 10)
+        cabinet.clock.step_wall(-0.01)
+    await cabinet.pass_to(20)
+    assert cabinet.events(EventKind.CLOCK_STEPPED) == []
+    assert setting.heard == ["from 0 ms at 80 %", "heard out"]
+
+
+async def test_a_step_while_the_player_starts_anew_does_not_lose_the_item(setting: Setting) -> None:
+    cabinet = setting.cabinet
+    cabinet.send(1, cabinet.bulletin(duration_s=10))
+    await setting.pass_to(3)
+    cabinet.player.fail()
+    setting.set_off(3600)
+    await setting.pass_to(15)
+    assert [what.split()[0] for what in setting.heard] == ["from", "failed", "from", "heard"]
+    (row,) = cabinet.rows()
+    assert (row.outcome, row.clock_step_s) == (Outcome.PARTIAL, 3600)
+
+
+async def test_an_item_that_an_earlier_start_left_on_air_is_not_moved_by_a_clock_that_was_wrong(
+    open_cabinet: Any,
+) -> None:
+    async with open_cabinet() as cabinet:
+        cabinet.send(1, cabinet.bulletin(duration_s=30))
+        await cabinet.pass_to(5)
+    # An hour behind what was saved: it is not believed.
+    async with open_cabinet(at_s=-3592, trust=ClockTrust.UNKNOWN) as cabinet:
+        await cabinet.pass_to(-3590)
+        assert cabinet.player.heard == []
+        cabinet.clock.step_wall(3600)
+        cabinet.clock.known = ClockTrust.SYNCHRONISED
+        await cabinet.pass_to(40)
+        (again_s, again), _ = cabinet.player.heard
+        assert again == f"from {round(again_s * 1000)} ms at 80 %"
+        (row,) = cabinet.rows()
+        assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.AGENT_DOWN)
