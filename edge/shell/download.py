@@ -20,6 +20,8 @@ SILENT_S = 60.0
 """A connection that brings nothing for so long is given up."""
 SLOWEST_BYTES_S = 10
 """So is one that is slower than this over `SILENT_S` (as radio automation does)."""
+SYNC_BYTES = CHUNK
+"""So often what comes is brought to the card: a power cut takes little of a long sound. No piece is larger."""
 OK, PARTIAL = 200, 206
 
 
@@ -75,7 +77,7 @@ class Download:
 
         Raises:
             DownloadError: It did not come; try again later, it goes on where it ended. What an earlier try had brought
-                and is wrong is gone: the next one begins anew.
+                and is wrong is gone: the next one begins with what was surely on the card, and then anew.
             WrongSound: What came is not it; the staging file is gone.
         """
         began_with = _size(staged)
@@ -92,7 +94,7 @@ class Download:
             if self._connection is not None:
                 self._connection.close()
         if hash_file(staged) != sha256:
-            staged.unlink(missing_ok=True)
+            _keep_what_is_safe(staged, began_with)
             if began_with:  # a power cut may have torn it; the hub is not to blame
                 raise DownloadError("what an earlier try had brought was damaged")
             raise WrongSound("the hash differs")
@@ -113,6 +115,9 @@ class Download:
                 if have > size_bytes:
                     raise WrongSound(f"larger than the plan's {size_bytes} bytes")
                 file.write(piece)
+                if have // SYNC_BYTES > (have - len(piece)) // SYNC_BYTES:
+                    file.flush()
+                    os.fsync(file.fileno())
         self._heed_cancel()
         if have < size_bytes:
             raise DownloadError(f"cut off at {have} of {size_bytes} bytes")
@@ -159,6 +164,18 @@ class _Pace:
         if self._bytes < SLOWEST_BYTES_S * self._window_s:
             raise DownloadError(f"only {self._bytes} bytes in {self._window_s:.0f} s")
         self._since_ns, self._bytes = now_ns, 0
+
+
+def _keep_what_is_safe(staged: Path, began_with: int) -> None:
+    """Of a file that was found with `began_with` bytes after a power cut and turned out to be wrong.
+
+    All but its last piece or two had been brought to the card. A second time even that is not believed.
+    """
+    safe = (began_with // SYNC_BYTES - 1) * SYNC_BYTES if began_with % SYNC_BYTES else 0
+    if safe > 0:
+        os.truncate(staged, safe)
+    else:
+        staged.unlink(missing_ok=True)
 
 
 def _bring_to_card(path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from contract.ids import Sha256
-from edge.shell.download import Download, DownloadError, WrongSound
+from edge.shell.download import SYNC_BYTES, Download, DownloadError, WrongSound
 
 SOUND = bytes(range(256)) * 40
 NAME = Sha256(hashlib.sha256(SOUND).hexdigest())
@@ -111,6 +112,39 @@ def test_a_beginning_that_a_power_cut_has_torn_is_fetched_anew_and_not_blamed_on
     assert not staged.exists()
     fetch()
     assert staged.read_bytes() == SOUND
+
+
+def test_of_a_long_sound_that_a_power_cut_has_torn_only_the_end_is_fetched_again(
+    system_clock: Any, staged: Path, media: Any
+) -> None:
+    sound = random.Random(1).randbytes(5 * SYNC_BYTES)
+    media.offer(sound)
+    sha256 = Sha256(hashlib.sha256(sound).hexdigest())
+
+    def fetch() -> None:
+        Download(media.url, "bl-01", "secret", clock=system_clock, silent_s=20).run(
+            sha256, len(sound), staged
+        )
+
+    staged.write_bytes(sound[: 3 * SYNC_BYTES] + bytes(1000))
+    with pytest.raises(DownloadError, match="an earlier try"):
+        fetch()
+    fetch()
+    assert staged.read_bytes() == sound
+    assert [first for _, first in media.asked] == [3 * SYNC_BYTES + 1000, 2 * SYNC_BYTES]
+
+
+def test_what_was_wrong_twice_is_fetched_whole(system_clock: Any, staged: Path, media: Any) -> None:
+    sound = random.Random(1).randbytes(4 * SYNC_BYTES)
+    media.offer(sound)
+    sha256 = Sha256(hashlib.sha256(sound).hexdigest())
+    staged.write_bytes(bytes(3 * SYNC_BYTES + 1))
+    for _ in range(2):
+        with pytest.raises(DownloadError, match="an earlier try"):
+            Download(media.url, "bl-01", "secret", clock=system_clock, silent_s=20).run(
+                sha256, len(sound), staged
+            )
+    assert not staged.exists()
 
 
 @pytest.mark.parametrize("extra", [b"", b"x"])
