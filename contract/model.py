@@ -17,6 +17,7 @@ from contract.ids import (
     Sha256,
     SlotId,
 )
+from contract.pack import Pinned
 
 CONTRACT_VERSION = 1
 LATE_LIMIT_S = 600
@@ -142,6 +143,7 @@ class Desired(Struct, frozen=True, kw_only=True):
         volume_pct: Volume unless a slot names its own.
         fetching: When and how much it may fetch.
         maintenance: Somebody works at the cabinet: nothing timed plays.
+        pack: Which of the bulletins are the emergency pack.
     """
 
     v: int = CONTRACT_VERSION
@@ -159,3 +161,4 @@ class Desired(Struct, frozen=True, kw_only=True):
     quiet_hours: tuple[QuietHours, ...] = ()
     fetching: Fetching = Fetching()
     maintenance: bool = False
+    pack: Annotated[tuple[Pinned, ...], Meta(max_length=100)] = ()

@@ -66,6 +66,9 @@ class Reported(Struct, frozen=True, kw_only=True):
         refused: Plans refused since the start.
         surge_count: Surges counted since the ledger was made.
         maintenance: Somebody works at the cabinet: nothing timed plays.
+        command_mark: The highest number of an order that was obeyed; a hub put back from an old backup goes on
+            above it.
+        emergency: The order whose emergency is on air; empty: none is.
     """
 
     v: int = CONTRACT_VERSION
@@ -85,6 +88,8 @@ class Reported(Struct, frozen=True, kw_only=True):
     refused: int = 0
     journal_waiting: int = 0
     maintenance: bool = False
+    command_mark: int = 0
+    emergency: str = ""
 
 
 class Telemetry(Struct, frozen=True, kw_only=True):

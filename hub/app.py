@@ -102,6 +102,8 @@ def _user(verbs: Verbs) -> None:
     made = _verb(inner, "add", "hub.cli.users:add", "make an account")
     made.add_argument("name")
     made.add_argument("--password-file", metavar="FILE", help="- reads it from standard input")
+    made = _verb(inner, "totp", "hub.cli.users:totp", "give a person a second factor")
+    made.add_argument("name")
 
 
 def _cluster(verbs: Verbs) -> None:

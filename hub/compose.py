@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from contract.note import SignerKey
 from hub.bell import Bell
 from hub.clock import HubClock
+from hub.hearing import Hearing
 from hub.issuer import Issuer
 from hub.keys import read_private
+from hub.link import HubLink, LinkAddress, LinkParts
 from hub.live import Live
 from hub.operations import Operations
 from hub.operations.backups import Backups
 from hub.operations.bulletins import Bulletins
 from hub.operations.clusters import Clusters
+from hub.operations.emergencies import Emergencies
 from hub.operations.journal import Journal
 from hub.operations.people import People
 from hub.operations.slots import Slots
@@ -29,6 +32,7 @@ class Parts:
     Attributes:
         outbox: Rings when plans wait to be published.
         users: Rings when the broker's users have changed.
+        orders: Rings when an order is to be given, or a cluster has come that may owe an answer.
     """
 
     settings: Settings
@@ -40,6 +44,7 @@ class Parts:
     issuer: Issuer
     outbox: Bell
     users: Bell
+    orders: Bell
     operations: Operations
 
 
@@ -53,12 +58,13 @@ def compose(state: StateDir, clock: HubClock) -> Parts:
     signer = read_private(state.signing_key)
     store = open_store(settings.store.url, state.database)
     live = Live(settings.live.url, settings.commune, clock)
-    issuer, outbox, users = Issuer(settings, signer), Bell(), Bell()
+    issuer, outbox, users, orders = Issuer(settings, signer), Bell(), Bell(), Bell()
     operations = Operations(
         people=People(store, clock),
         clusters=Clusters(store, clock, issuer, outbox, users, live),
         bulletins=Bulletins(store, clock),
         slots=Slots(store, clock, settings, issuer, outbox, live),
+        emergencies=Emergencies(store, clock, settings, signer, orders, live),
         journal=Journal(store, clock),
         backups=Backups(store, clock, state, settings),
     )
@@ -72,5 +78,29 @@ def compose(state: StateDir, clock: HubClock) -> Parts:
         issuer=issuer,
         outbox=outbox,
         users=users,
+        orders=orders,
         operations=operations,
+    )
+
+
+def link_of(parts: Parts, password: str) -> HubLink:
+    """The link to the broker, which knows the hub by this password."""
+    where = LinkAddress(
+        address=parts.settings.mqtt.address, password=password, commune=parts.settings.commune
+    )
+    hearing = Hearing(
+        parts.store, parts.live, parts.operations, parts.issuer, parts.outbox, parts.clock
+    )
+    return HubLink(
+        where,
+        LinkParts(
+            signer=parts.signer,
+            store=parts.store,
+            live=parts.live,
+            hearing=hearing,
+            emergencies=parts.operations.emergencies,
+            outbox=parts.outbox,
+            orders=parts.orders,
+            clock=parts.clock,
+        ),
     )

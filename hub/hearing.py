@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from msgspec import Struct
+
 from contract.codec import Refused, decode
+from contract.command import Ack
 from contract.ids import ClusterId
 from contract.status import Availability, Beat, Reported, Telemetry
 from contract.topics import Kind
@@ -14,7 +17,7 @@ from hub.clock import HubClock
 from hub.core.journal_reading import read_batch
 from hub.issuer import Issuer
 from hub.live import Live
-from hub.operations.journal import Journal
+from hub.operations import Operations
 from hub.store import clusters, plans
 from hub.store.engine import Store
 
@@ -27,6 +30,22 @@ TOLD_COUNTS = frozenset(10**n for n in range(10))
 """How often a cluster's messages were refused when the log says so: a faulty one does not fill it."""
 
 
+class RowsStored(Struct, frozen=True, kw_only=True):
+    """Journal rows of an epoch are stored up to this one: to be acknowledged."""
+
+    epoch: str
+    up_to: int
+
+
+class BirthHeard(Struct, frozen=True, kw_only=True):
+    """A cluster has just connected, and asks for a beacon that holds its nonce."""
+
+    nonce: str
+
+
+ToAnswer = RowsStored | BirthHeard
+
+
 class Hearing:
     """One message at a time, from any cluster. Bad ones are counted; the log tells a cluster's 1st, 10th, 100th."""
 
@@ -34,24 +53,25 @@ class Hearing:
         self,
         store: Store,
         live: Live,
-        journal: Journal,
+        operations: Operations,
         issuer: Issuer,
         outbox: Bell,
         clock: HubClock,
     ) -> None:
         self._store = store
         self._live = live
-        self._journal = journal
+        self._journal = operations.journal
         self._issuer = issuer
         self._outbox = outbox
+        self._emergencies = operations.emergencies
         self._clock = clock
         self._known: frozenset[ClusterId] = frozenset()
         self._refused: Counter[ClusterId] = Counter()
 
     async def take(
         self, cluster: ClusterId, kind: Kind, payload: bytes, *, retained: bool
-    ) -> tuple[str, int] | None:
-        """Takes in one message; for a journal, what to acknowledge: epoch and highest row."""
+    ) -> ToAnswer | None:
+        """Takes in one message; what to answer, if anything."""
         if not await self._is_known(cluster):
             self._refuse(cluster, "no cluster of this commune")
             return None
@@ -63,11 +83,13 @@ class Hearing:
 
     async def _take(
         self, cluster: ClusterId, kind: Kind, payload: bytes, *, retained: bool
-    ) -> tuple[str, int] | None:
+    ) -> ToAnswer | None:
         match kind:
             case Kind.AVAILABILITY:
                 said = decode(payload, Availability)
                 await self._live.heard_availability(cluster, said, retained=retained)
+                if said.online and said.nonce and not retained:
+                    return BirthHeard(nonce=said.nonce)
             case Kind.BEAT:
                 decode(payload, Beat)
                 await self._live.heard(cluster)
@@ -75,6 +97,10 @@ class Hearing:
                 reported = decode(payload, Reported)
                 await self._live.heard_reported(cluster, reported, retained=retained)
                 await self._stay_above(cluster, reported.desired_version)
+                await self._emergencies.stay_above(min(reported.command_mark, HIGHEST_VERSION))
+            case Kind.ACK:
+                await self._live.heard(cluster)
+                await self._emergencies.heard(cluster, decode(payload, Ack))
             case Kind.TELEMETRY:
                 await self._live.heard_telemetry(cluster, decode(payload, Telemetry))
             case Kind.JOURNAL:
@@ -83,14 +109,14 @@ class Hearing:
                 await self._live.heard(cluster)
         return None
 
-    async def _take_journal(self, cluster: ClusterId, payload: bytes) -> tuple[str, int]:
+    async def _take_journal(self, cluster: ClusterId, payload: bytes) -> RowsStored:
         batch = read_batch(payload, self._clock.now())
         if not 0 < len(batch.epoch) <= MAX_EPOCH or len(batch.rows) > MAX_BATCH_ROWS:
             raise Refused("no such epoch or too many rows")
         if any(n > HIGHEST_VERSION for n in (batch.held_from, *(row.number for row in batch.rows))):
             raise Refused("a row number beyond reason")
         await self._live.heard(cluster)
-        return batch.epoch, await self._journal.take(cluster, batch)
+        return RowsStored(epoch=batch.epoch, up_to=await self._journal.take(cluster, batch))
 
     async def _stay_above(self, cluster: ClusterId, held: int) -> None:
         """A hub that was put back from an old backup jumps above what its clusters hold."""

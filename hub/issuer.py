@@ -75,4 +75,5 @@ class Issuer:
             slots=slots.not_cancelled(connection),
             bulletins=known,
             fetching=self._settings.plan.fetching(),
+            pack=bulletins.pack(connection),
         )

@@ -11,6 +11,7 @@ import aiomqtt
 from msgspec import Struct
 
 from contract.codec import encode, sign
+from contract.command import Beacon
 from contract.ids import ClusterId, CommuneId
 from contract.journal import JournalAck
 from contract.note import SignerKey
@@ -27,10 +28,12 @@ from hub.bell import Bell
 from hub.broker import HUB_USER
 from hub.clock import HubClock
 from hub.errors import HubError
+from hub.giving_orders import GivingOrders
 from hub.handing_out import HandingOut
-from hub.hearing import Hearing
+from hub.hearing import BirthHeard, Hearing, RowsStored
 from hub.live import Live
 from hub.mqtt import honour_cancellation, publish, subscribe
+from hub.operations.emergencies import Emergencies
 from hub.settings import split_address
 from hub.store.engine import Store
 
@@ -49,26 +52,30 @@ class LinkAddress(Struct, frozen=True, kw_only=True):
     commune: CommuneId
 
 
+class LinkParts(Struct, frozen=True, kw_only=True):
+    """What a link works with.
+
+    Attributes:
+        outbox: Rings when plans wait to be published.
+        orders: Rings when an order is to be given, or a cluster has come that may owe an answer.
+    """
+
+    signer: SignerKey
+    store: Store
+    live: Live
+    hearing: Hearing
+    emergencies: Emergencies
+    outbox: Bell
+    orders: Bell
+    clock: HubClock
+
+
 class HubLink:
     """Connects again for as long as it runs. `is_up` tells whether it is connected now."""
 
-    def __init__(
-        self,
-        where: LinkAddress,
-        signer: SignerKey,
-        store: Store,
-        live: Live,
-        hearing: Hearing,
-        outbox: Bell,
-        clock: HubClock,
-    ) -> None:  # fmt: skip
+    def __init__(self, where: LinkAddress, parts: LinkParts) -> None:
         self._where = where
-        self._signer = signer
-        self._store = store
-        self._live = live
-        self._hearing = hearing
-        self._outbox = outbox
-        self._clock = clock
+        self._p = parts
         self._up = asyncio.Event()
 
     @property
@@ -85,7 +92,7 @@ class HubLink:
         told = False
         while True:
             try:
-                await self._live.deaf()
+                await self._p.live.deaf()
                 # A task a session: what one left uncancelled does not count in the next.
                 await asyncio.create_task(self._session())
             except* (aiomqtt.MqttError, HubError, OSError) as errors:
@@ -97,25 +104,30 @@ class HubLink:
 
     async def _session(self) -> NoReturn:
         client = self._client()
-        handing_out = HandingOut(client, self._store, self._where.commune, self._clock)
+        handing_out = HandingOut(client, self._p.store, self._where.commune, self._p.clock)
         async with client:
             honour_cancellation()
-            here = encode(HubState(online=True, at=self._clock.now()))
+            here = encode(HubState(online=True, at=self._p.clock.now()))
             await self._subscribe(client)
-            await self._live.listening()
+            await self._p.live.listening()
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._receive(client, handing_out, here))
                     await self._say(client, here)
                     tasks.create_task(self._hand_out(handing_out))
+                    tasks.create_task(self._giving_orders(client).run())
             except asyncio.CancelledError:
                 await self._say_goodbye(client)
                 raise
         raise AssertionError("the tasks of a session never end by themselves")
 
+    def _giving_orders(self, client: aiomqtt.Client) -> GivingOrders:
+        p, commune = self._p, self._where.commune
+        return GivingOrders(client, p.store, p.live, commune, p.clock, p.orders)
+
     def _client(self) -> aiomqtt.Client:
         host, port = split_address(self._where.address)
-        gone = encode(HubState(online=False, at=self._clock.now()))
+        gone = encode(HubState(online=False, at=self._p.clock.now()))
         topic = hub_state_topic(self._where.commune)
         return aiomqtt.Client(
             hostname=host,
@@ -140,7 +152,7 @@ class HubLink:
         await publish(client, hub_state_topic(self._where.commune), state, retain=True)
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
-        gone = encode(HubState(online=False, at=self._clock.now()))
+        gone = encode(HubState(online=False, at=self._p.clock.now()))
         with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
             async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                 topic = hub_state_topic(self._where.commune)
@@ -151,7 +163,7 @@ class HubLink:
         self._up.set()
         log.info("link to the broker is up; every plan is at the broker")
         while True:
-            await self._outbox.wait()
+            await self._p.outbox.wait()
             await handing_out.waiting()
 
     async def _receive(self, client: aiomqtt.Client, handing_out: HandingOut, here: bytes) -> None:
@@ -179,14 +191,32 @@ class HubLink:
         retained: bool,
     ) -> None:
         try:
-            done = await self._hearing.take(cluster, kind, payload, retained=retained)
+            done = await self._p.hearing.take(cluster, kind, payload, retained=retained)
         except (
             HubError
         ) as error:  # a full disk or a lost server: the cluster keeps its rows and asks again
             log.error("%s of %s not taken: %s", kind, cluster, error)
             return
-        if done is not None:
-            await self._acknowledge(client, cluster, *done)
+        match done:
+            case RowsStored(epoch=epoch, up_to=up_to):
+                await self._acknowledge(client, cluster, epoch, up_to)
+            case BirthHeard(nonce=nonce):
+                await self._greet(client, cluster, nonce)
+            case None:
+                return
+
+    async def _greet(self, client: aiomqtt.Client, cluster: ClusterId, nonce: str) -> None:
+        """A cluster that has just connected learns the time and what is over; orders that it missed follow."""
+        beacon = Beacon(
+            commune=self._where.commune,
+            cluster=cluster,
+            nonce=nonce,
+            at=self._p.clock.now(),
+            seq_floor=await self._p.emergencies.seq_floor(),
+        )
+        topic = cluster_topic(self._where.commune, cluster, Kind.BEACON)
+        await publish(client, topic, sign(beacon, self._p.signer))
+        self._p.orders.ring()
 
     async def _acknowledge(
         self, client: aiomqtt.Client, cluster: ClusterId, epoch: str, up_to: int
@@ -196,7 +226,7 @@ class HubLink:
             cluster=cluster,
             epoch=epoch,
             up_to=up_to,
-            issued_at=self._clock.now(),
+            issued_at=self._p.clock.now(),
         )
         topic = cluster_topic(self._where.commune, cluster, Kind.JOURNAL_ACK)
-        await publish(client, topic, sign(ack, self._signer))
+        await publish(client, topic, sign(ack, self._p.signer))

@@ -104,6 +104,47 @@ def unknown_bulletin(name: str) -> HubError:
     )
 
 
+def no_second_factor(user: str) -> HubError:
+    """Who has no second factor presses no emergency button."""
+    return HubError(
+        "no_second_factor",
+        f"tài khoản {user!r} chưa có mã xác thực hai lớp; trên máy chủ hãy chạy: loaxa-hub user totp {user}",
+        f"{user!r} has no second factor; on the hub's machine run: loaxa-hub user totp {user}",
+    )
+
+
+def wrong_code() -> HubError:
+    """The second factor does not fit."""
+    return HubError(
+        "wrong_code",
+        "mã xác thực hai lớp không đúng hoặc đã dùng; chờ mã mới trên điện thoại rồi nhập lại",
+        "the code is wrong or was used before; wait for the phone's next one and type that",
+    )
+
+
+def unknown_user(name: str) -> HubError:
+    """No such account."""
+    return NotFound("unknown_user", f"không có người dùng {name!r}", f"there is no user {name!r}")
+
+
+def unknown_emergency(name: str) -> HubError:
+    """No order of that id."""
+    return NotFound(
+        "unknown_emergency",
+        f"không có lệnh khẩn cấp {name!r}",
+        f"there is no emergency {name!r}",
+    )
+
+
+def no_drill_words() -> HubError:
+    """A drill without the words that say so would be a false alarm."""
+    return HubError(
+        "no_drill_words",
+        "chưa có lời báo diễn tập; hãy chạy: loaxa-hub pack make",
+        "there are no words that say it is a drill; run: loaxa-hub pack make",
+    )
+
+
 def emergency_by_slot() -> HubError:
     """Emergencies do not wait for a time."""
     return HubError(

@@ -17,11 +17,10 @@ import uvicorn
 from hub import lock, refusals
 from hub.broker import Broker
 from hub.clock import HubClock
-from hub.compose import Parts, compose
+from hub.compose import Parts, compose, link_of
 from hub.errors import HubError
-from hub.hearing import Hearing
 from hub.hub import Hub
-from hub.link import HubLink, LinkAddress
+from hub.link import HubLink
 from hub.settings import split_address
 from hub.state_dir import StateDir
 from hub.store import clusters
@@ -73,25 +72,8 @@ async def serve(state: StateDir, clock: HubClock, ready: Callable[[str], None]) 
         broker.write_users(await parts.store.read(clusters.mosquitto_hashes))
         stack.push_async_callback(broker.stop)
         await broker.start()
-        hub = _hub(parts, _link(parts, password))
+        hub = _hub(parts, link_of(parts, password))
         await _run(hub, parts, broker, listening, ready)
-
-
-def _link(parts: Parts, password: str) -> HubLink:
-    where = LinkAddress(
-        address=parts.settings.mqtt.address,
-        password=password,
-        commune=parts.settings.commune,
-    )
-    hearing = Hearing(
-        parts.store,
-        parts.live,
-        parts.operations.journal,
-        parts.issuer,
-        parts.outbox,
-        parts.clock,
-    )
-    return HubLink(where, parts.signer, parts.store, parts.live, hearing, parts.outbox, parts.clock)
 
 
 def _hub(parts: Parts, link: HubLink) -> Hub:

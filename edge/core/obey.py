@@ -77,6 +77,12 @@ def refusal_of(
     return _refusal_of_age(command, marks, bearing)
 
 
+def is_asked_again(command: Command, marks: Marks, bearing: Bearing) -> bool:
+    """Whether a replay is only the hub asking again because our answer was lost, and nobody's old recording."""
+    was_obeyed = marks.have(command.seq) and marks.high - command.seq < WINDOW
+    return was_obeyed and (bearing.hub_now or bearing.now) <= command.expires_at
+
+
 def _refusal_of_age(command: Command, marks: Marks, bearing: Bearing) -> Refusal | None:
     if bearing.hub_now is None and not (bearing.is_trusted and marks.are_whole):
         return Refusal.NO_BEACON

@@ -57,6 +57,7 @@ class Airing:
         relay_failed: Whether the relay did not obey when it was last driven.
         player_failed: Whether the player failed and has not sounded since.
         player_is_ready: Whether the player could start something now.
+        desk: The emergencies that were taken and are not over.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Airing:
         self._amplifier = amplifier
         self._ledger = ledger
         self._cache = cache
-        self._desk = desk
+        self.desk = desk
         self._attention = attention
         self._saved_ns = 0
         self._heard_here: OccurrenceKey | None = None
@@ -228,16 +229,16 @@ class Airing:
         match event:
             case Started(mono_ns=mono_ns):
                 self.player_failed = False
-                self._desk.began(cue, self._wall(mono_ns))
+                self.desk.began(cue, self._wall(mono_ns))
             case HeardOut():
                 self._forget(event.item)
                 self.sound_ended_at = self._clock.now()
-                self._desk.heard_out(cue, self.sound_ended_at)
+                self.desk.heard_out(cue, self.sound_ended_at)
             case Failed(why=why):
                 log.error("player failed on emergency %s: %s", cue.occurrence.slot.id, why)
                 self.player_failed = True
                 self._forget(event.item)
-                self._desk.failed(cue)
+                self.desk.failed(cue)
                 return why
             case _:
                 pass
@@ -288,7 +289,7 @@ class Airing:
 
     def _why_gone(self, item: OpenItem) -> Reason:
         """Why the item on air was not heard until now."""
-        until = self._desk.overridden_until
+        until = self.desk.overridden_until
         if until is not None and until >= item.heard_until:
             return Reason.INTERRUPTED
         return Reason.PLAYER_FAILED if item.key in self.failures else Reason.AGENT_DOWN
@@ -296,7 +297,7 @@ class Airing:
     def _heard_out(self, item: str, cue: Cue) -> None:
         self._forget(item)
         self.sound_ended_at = self._clock.now()
-        if self._desk.is_on and self.open is not None and self._clock.now() < self.open.ends_at:
+        if self.desk.is_on and self.open is not None and self._clock.now() < self.open.ends_at:
             return  # an emergency took its place: the player ran through the rest unheard
         if self.open is not None and self.open.key == cue.key:
             self.close(row_of_heard_out(self.open, self.open.ends_at))

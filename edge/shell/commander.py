@@ -22,7 +22,7 @@ from contract.journal import EventKind
 from contract.model import Desired
 from contract.ports import Clock
 from edge.core.emergency import taken
-from edge.core.obey import Bearing, marks_from, refusal_of
+from edge.core.obey import Bearing, is_asked_again, marks_from, refusal_of
 from edge.core.rate import Bucket
 from edge.shell.acks import Acks
 from edge.shell.config import EdgeConfig
@@ -147,7 +147,10 @@ class Commander:
         bearing = self.bearing()
         why = refusal_of(command, self._config.commune, self._ledger.marks(), bearing)
         if why is not None:
-            self._refuse(why, command.id)
+            if not (
+                why is Refusal.REPLAY and is_asked_again(command, self._ledger.marks(), bearing)
+            ):
+                self._refuse(why, command.id)
             self._acks.say(command.id, Stage.FAILED, str(why))
             return
         self._acks.say(command.id, Stage.VERIFIED)

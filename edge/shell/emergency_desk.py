@@ -69,6 +69,16 @@ class EmergencyDesk:
         return any(one.has_begun for one in self.queue)
 
     @property
+    def on_air(self) -> str:
+        """The emergency that is on; empty: none is."""
+        return self.turn.emergency if self.turn is not None else ""
+
+    @property
+    def mark(self) -> int:
+        """The highest number of an order that was obeyed."""
+        return self._ledger.marks().high
+
+    @property
     def sounds(self) -> tuple[Bulletin, ...]:
         """What must be on the card for those that are not over, most urgent first."""
         return tuple(sound for one in self.queue for sound in one.sounds)

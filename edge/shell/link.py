@@ -139,9 +139,6 @@ class HubLink:
         return self._client is not None
 
     def _topic(self, kind: Kind) -> str:
-        """Commands travel on one topic for the whole commune; everything else is this cluster's own."""
-        if kind is Kind.COMMAND:
-            return command_topic(self._config.commune)
         return cluster_topic(self._config.commune, self._config.cluster, kind)
 
     async def run(self) -> None:
@@ -189,6 +186,8 @@ class HubLink:
             if not self._is_shaky:
                 await self._subscribe(client, Kind.DESIRED)
             await self._subscribe(client, Kind.JOURNAL_ACK, Kind.BEACON, Kind.COMMAND)
+            await client.subscribe(command_topic(self._config.commune), qos=1)
+            honour_cancellation()
             nonce = secrets.token_hex(NONCE_BYTES)
             birth = encode(Availability(online=True, pair=pair, nonce=nonce))
             await client.publish(self._topic(Kind.AVAILABILITY), birth, qos=1, retain=True)
@@ -262,7 +261,8 @@ class HubLink:
             self._topic(Kind.DESIRED): DesiredCame,
             self._topic(Kind.JOURNAL_ACK): JournalAckCame,
             self._topic(Kind.BEACON): BeaconCame,
-            self._topic(Kind.COMMAND): CommandCame,
+            self._topic(Kind.COMMAND): CommandCame,  # given again to this cluster alone
+            command_topic(self._config.commune): CommandCame,
         }
         async for message in client.messages:
             self._answers += 1

@@ -93,6 +93,8 @@ class Reporter:
             refused=refused,
             journal_waiting=waiting,
             maintenance=plan.maintenance if plan else False,
+            command_mark=airing.desk.mark,
+            emergency=airing.desk.on_air,
         )
         if _is_news(self._current, report):
             self._changed.set()

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from contract.ids import BulletinId, ClusterId, Sha256, SlotId
 from contract.journal import JournalRow
 from contract.model import LATE_LIMIT_S, Bulletin, Instant, Once, Percent, Priority, Stop, Weekly
+from contract.pack import PackKind
 from contract.status import Reported, Telemetry
 from hub.core.windows import MAX_DOWNLOAD_WINDOWS, Window
 
@@ -116,7 +117,11 @@ class ClusterView(Struct, frozen=True, kw_only=True):
 
 
 class BulletinRecord(Struct, frozen=True, kw_only=True):
-    """A bulletin with how it was made."""
+    """A bulletin with how it was made.
+
+    Attributes:
+        pack: It is the emergency pack's warning of this kind, unless a newer one is.
+    """
 
     id: BulletinId
     title: str
@@ -129,6 +134,7 @@ class BulletinRecord(Struct, frozen=True, kw_only=True):
     source_name: str
     created_at: datetime
     created_by: str
+    pack: PackKind | None = None
 
     def for_plan(self) -> Bulletin:
         """The part of it that a cluster needs."""
@@ -140,6 +146,18 @@ class BulletinRecord(Struct, frozen=True, kw_only=True):
             duration_ms=self.duration_ms,
             priority=self.priority,
         )
+
+    def for_emergency(self) -> Bulletin:
+        """The same as an order names it: exempt from what holds other sounds back."""
+        return replace(self.for_plan(), priority=Priority.EMERGENCY)
+
+
+class EmergencyPreview(Struct, frozen=True, kw_only=True):
+    """Who would hear what, if it were sent now."""
+
+    title: str
+    duration_ms: int
+    clusters: tuple[ClusterId, ...]
 
 
 class SlotOrder(Struct, frozen=True, kw_only=True):

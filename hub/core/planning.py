@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from contract.ids import ALL_GROUP, BulletinId, CommuneId
 from contract.model import Desired, Fetching, Once, QuietHours, Slot, Stop, Weekly
+from contract.pack import PackKind, Pinned
 from hub.core.model import BulletinRecord, Cluster, SlotRecord
 from hub.core.windows import daily_windows
 
@@ -33,6 +34,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     quiet_hours: tuple[QuietHours, ...]
     slots: tuple[SlotRecord, ...]
     bulletins: Mapping[BulletinId, BulletinRecord]
+    pack: Mapping[PackKind, BulletinRecord] = {}
     fetching: Fetching = Fetching()
 
 
@@ -46,7 +48,8 @@ def compile_plan(cluster: Cluster, facts: Facts, now: datetime) -> Desired:
         and record.bulletin in facts.bulletins
         and not is_over(record, facts.bulletins[record.bulletin].duration_ms, now)
     ]
-    needed = sorted({record.bulletin for record in records})
+    pinned = {kind: one.id for kind, one in sorted(facts.pack.items())}
+    needed = sorted({*(record.bulletin for record in records), *pinned.values()})
     return Desired(
         commune=facts.commune,
         cluster=cluster.name,
@@ -60,6 +63,7 @@ def compile_plan(cluster: Cluster, facts: Facts, now: datetime) -> Desired:
         quiet_hours=facts.quiet_hours,
         fetching=_fetching(cluster, facts.fetching),
         maintenance=cluster.maintenance,
+        pack=tuple(Pinned(kind=kind, bulletin=name) for kind, name in pinned.items()),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hub.operations.backups import Backups
 from hub.operations.bulletins import Bulletins
 from hub.operations.clusters import Clusters
+from hub.operations.emergencies import Emergencies
 from hub.operations.journal import Journal
 from hub.operations.people import People
 from hub.operations.slots import Slots
@@ -20,5 +21,6 @@ class Operations:
     clusters: Clusters
     bulletins: Bulletins
     slots: Slots
+    emergencies: Emergencies
     journal: Journal
     backups: Backups

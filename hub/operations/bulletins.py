@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from contract.ids import BulletinId, Sha256
 from contract.model import Priority
+from contract.pack import PackKind
 from hub import refusals
 from hub.clock import HubClock
 from hub.core.model import BulletinRecord
@@ -27,6 +28,7 @@ class NewBulletin(Struct, frozen=True, kw_only=True):
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
     source_name: str = ""
+    pack: PackKind | None = None
 
 
 class Bulletins:
@@ -51,6 +53,7 @@ class Bulletins:
             source_name=new.source_name,
             created_at=now,
             created_by=by,
+            pack=new.pack,
         )
 
         def work() -> None:

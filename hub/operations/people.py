@@ -8,10 +8,12 @@ from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection
 
 from hub import refusals
 from hub.clock import HubClock
 from hub.core.model import OpenedSession, Session, User
+from hub.core.release import SECRET_BYTES, new_secret, step_of
 from hub.store import people as rows
 from hub.store.engine import Store
 
@@ -66,6 +68,43 @@ class People:
                 return False
 
         return await self._store.aside(work)
+
+    async def give_second_factor(self, name: str, *, by: str) -> str:
+        """A new secret for a person's phone; the one before is worth nothing from then on.
+
+        Raises:
+            HubError: There is no such person.
+        """
+        secret = new_secret(secrets.token_bytes(SECRET_BYTES))
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            if rows.password_hash(connection, name) is None:
+                raise refusals.unknown_user(name)
+            rows.set_totp(connection, name, secret, 0)
+            rows.note_audit(connection, now, by, "user.totp", name)
+
+        await self._store.write(work)
+        return secret
+
+    async def check_code(self, name: str, code: str) -> None:
+        """Takes a code of a person's second factor; it holds once.
+
+        Raises:
+            HubError: The person has none, or the code is wrong or was used.
+        """
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            secret, last_step = rows.totp(connection, name)
+            if secret is None:
+                raise refusals.no_second_factor(name)
+            step = step_of(secret, code, now, last_step)
+            if step is None:
+                raise refusals.wrong_code()
+            rows.set_totp(connection, name, secret, step)
+
+        await self._store.write(work)
 
     async def open_session(self, name: str) -> OpenedSession:
         """A login for a person whose password was right. Old logins of everyone are swept."""

@@ -7,13 +7,17 @@ from sqlalchemy import Connection, RowMapping, select
 from sqlalchemy import insert as into
 
 from contract.model import Priority
+from contract.pack import PackKind
 from hub.core.model import BulletinRecord
 from hub.store.tables import bulletin as bulletins
 
 
 def insert(connection: Connection, made: BulletinRecord) -> None:
     """Adds a bulletin."""
-    values = msgspec.structs.asdict(made) | {"priority": str(made.priority)}
+    values = msgspec.structs.asdict(made) | {
+        "priority": str(made.priority),
+        "pack": str(made.pack) if made.pack else None,
+    }
     connection.execute(into(bulletins).values(**values))
 
 
@@ -30,5 +34,13 @@ def get(connection: Connection, name: str) -> BulletinRecord | None:
     return None if row is None else _bulletin(row)
 
 
+def pack(connection: Connection) -> dict[PackKind, BulletinRecord]:
+    """The emergency pack: of each kind the newest."""
+    query = select(bulletins).where(bulletins.c.pack.is_not(None))
+    rows = connection.execute(query.order_by(bulletins.c.created_at)).mappings()
+    return {one.pack: one for one in map(_bulletin, rows) if one.pack is not None}
+
+
 def _bulletin(row: RowMapping) -> BulletinRecord:
-    return BulletinRecord(**{**row, "priority": Priority(row["priority"])})
+    kind = PackKind(row["pack"]) if row["pack"] else None
+    return BulletinRecord(**{**row, "priority": Priority(row["priority"]), "pack": kind})

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from hub.errors import HubError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `migrations/versions`."""
 FOLDER = Path(__file__).parent / "migrations"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy import insert as into
 
 from hub.core.model import Session, User
@@ -30,6 +30,20 @@ def password_hash(connection: Connection, name: str) -> str | None:
     return connection.execute(
         select(users.c.password_hash).where(users.c.name == name)
     ).scalar_one_or_none()
+
+
+def totp(connection: Connection, name: str) -> tuple[str | None, int]:
+    """A person's second factor, if there is one, and the step of the code that was used last."""
+    query = select(users.c.totp_secret, users.c.totp_step).where(users.c.name == name)
+    row = connection.execute(query).one_or_none()
+    return (None, 0) if row is None else (row.totp_secret, row.totp_step)
+
+
+def set_totp(connection: Connection, name: str, secret: str, step: int) -> None:
+    """Writes a person's second factor, and the step of the code that was used last."""
+    connection.execute(
+        update(users).where(users.c.name == name).values(totp_secret=secret, totp_step=step)
+    )
 
 
 def insert_session(connection: Connection, token_hash: str, session: Session) -> None:

@@ -61,6 +61,8 @@ user = Table(
     Column("name", String(64), primary_key=True),
     Column("password_hash", String(255), nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("totp_secret", String(64)),
+    Column("totp_step", BigInteger, nullable=False, server_default="0"),
 )
 
 login_session = Table(
@@ -109,6 +111,7 @@ bulletin = Table(
     Column("source_name", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(64), nullable=False),
+    Column("pack", String(32)),
 )
 
 slot = Table(
@@ -192,6 +195,34 @@ hub_fact = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+order = Table(
+    "cluster_order",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False),
+    Column("what", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("issued_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("created_by", String(64), nullable=False),
+    Column("meant_json", Text, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    UniqueConstraint("id"),
+)
+
+order_answer = Table(
+    "cluster_order_answer",
+    metadata,
+    Column("seq", ForeignKey("cluster_order.seq", ondelete="CASCADE"), primary_key=True),
+    Column("cluster", ForeignKey("cluster.name", ondelete="CASCADE"), primary_key=True),
+    Column("stage", String(16), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("heard_at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
 )
 
 audit = Table(

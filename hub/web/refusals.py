@@ -54,6 +54,16 @@ def forged() -> WebRefusal:
     )
 
 
+def wrong_word(word: str) -> WebRefusal:
+    """The word that shows that a person means it is not there."""
+    return WebRefusal(
+        400,
+        "wrong_word",
+        f"Chưa gửi. Để gửi, hãy gõ đúng chữ {word}.",
+        f"Not sent. To send it, type the word {word}.",
+    )
+
+
 def no_file() -> WebRefusal:
     """A form without a file."""
     return WebRefusal(400, "no_file", "Hãy chọn một tệp âm thanh.", "Choose a sound file.")

@@ -190,6 +190,15 @@ def test_the_same_one_twice_is_one_also_after_a_power_cut(post: Post) -> None:
     post.commander.take(note)
     assert post.queue == ["e-1"]
     assert post.said()[-1] == ("e-1", Stage.FAILED, "replay")
+    assert post.commander.refused == {}  # the hub asks again when an answer was lost
+
+
+def test_an_old_recording_is_told_as_one(post: Post) -> None:
+    note = post.take(1)
+    post.clock.pass_s(3600)
+    post.commander.take(note)
+    assert post.commander.refused == {Refusal.REPLAY: 1}
+    assert FaultCode.COMMANDS_REFUSED in post.faults.present
 
 
 def test_two_wait_in_turn(post: Post) -> None:
@@ -275,7 +284,8 @@ def test_a_ledger_that_lost_its_marks_obeys_nothing_from_before_the_beacon(post:
     assert post.queue == []
     post.meet_hub(seq_floor=7)
     post.commander.take(recorded)
-    assert post.commander.refused == {Refusal.NO_BEACON: 1, Refusal.REPLAY: 1}
+    assert post.queue == []
+    assert post.said()[-1] == ("e-7", Stage.FAILED, "replay")
     post.take(8)
     assert post.queue == ["e-8"]
 

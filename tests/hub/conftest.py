@@ -27,10 +27,9 @@ from hub.app import parser
 from hub.broker import Broker
 from hub.cli.init import init
 from hub.clock import SystemClock
-from hub.compose import Parts, compose
+from hub.compose import Parts, compose, link_of
 from hub.core.model import BulletinRecord, Cluster, SlotOrder
-from hub.hearing import Hearing
-from hub.link import HubLink, LinkAddress
+from hub.link import HubLink
 from hub.operations.bulletins import NewBulletin
 from hub.settings import load_settings, split_address
 from hub.state_dir import StateDir
@@ -282,15 +281,7 @@ async def broker(parts: Parts) -> AsyncIterator[Broker]:
 @pytest.fixture
 def link(parts: Parts) -> HubLink:
     """The hub's link to `broker`, not running."""
-    where = LinkAddress(
-        address=parts.settings.mqtt.address,
-        password="hub-secret",
-        commune=parts.settings.commune,
-    )
-    hearing = Hearing(
-        parts.store, parts.live, parts.operations.journal, parts.issuer, parts.outbox, parts.clock
-    )
-    return HubLink(where, parts.signer, parts.store, parts.live, hearing, parts.outbox, parts.clock)
+    return link_of(parts, "hub-secret")
 
 
 @pytest.fixture

@@ -9,11 +9,14 @@ import aiomqtt
 import pytest
 
 from contract.codec import decode, encode, open_signed
+from contract.command import Ack, Beacon, Command, Stage
 from contract.ids import ClusterId
 from contract.journal import EventKind, EventRow, JournalAck, JournalBatch
 from contract.model import Desired
 from contract.status import Availability, Beat, HubState, Reported
-from contract.topics import Kind, cluster_topic, hub_state_topic
+from contract.topics import Kind, cluster_topic, command_topic, hub_state_topic
+from hub import giving_orders
+from hub.core.emergency import EmergencyOrder
 from hub.core.fleet import DEATH_GRACE_S
 from hub.handing_out import HandingOut
 from hub.store import clusters, plans
@@ -239,3 +242,47 @@ async def test_the_link_comes_back_after_the_broker_was_away(
         await broker.start()
         await link.wait_up()
     assert edge is not None
+
+
+# Orders
+
+
+async def test_an_order_goes_to_the_commune_once_and_again_only_to_who_has_not_answered(
+    village: Any, edge: Edge, link: Any, running: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving_orders, "AGAIN_S", 0.2)
+    commune = village.parts.settings.commune
+    await village.cluster("bl-02")
+    await edge.client.subscribe(command_topic(commune), qos=1)
+    await edge.client.subscribe(edge.topic(Kind.COMMAND), qos=1)
+    bulletin = await village.bulletin("lu")
+    async with running(link.run()):
+        await link.wait_up()
+        birth = Availability(online=True, pair="b.1", nonce="12345678")
+        await edge.client.subscribe(edge.topic(Kind.BEACON), qos=1)
+        await edge.say(Kind.AVAILABILITY, encode(birth), retain=True)
+        keys = (village.parts.signer.verifier,)
+        beacon = open_signed(await edge.hears(Kind.BEACON), Beacon, keys)
+        assert (beacon.nonce, beacon.seq_floor, beacon.at) == ("12345678", 0, clock.now())
+        course = await village.operations.emergencies.start(
+            EmergencyOrder(bulletin=bulletin.id), by="t"
+        )
+        topics = []
+        async with asyncio.timeout(20):
+            async for message in edge.client.messages:
+                note = message.payload
+                assert isinstance(note, bytes)
+                assert open_signed(note, Command, keys).id == course.id
+                topics.append(str(message.topic))
+                if len(topics) == 3:
+                    break
+        assert topics == [command_topic(commune), *[edge.topic(Kind.COMMAND)] * 2]
+        ack = Ack(command=course.id, stage=Stage.VERIFIED, at=clock.now())
+        await edge.say(Kind.ACK, encode(ack))
+        async with asyncio.timeout(20):
+            while True:
+                (seen,) = await village.operations.emergencies.courses()
+                if seen.answers:
+                    break
+                await asyncio.sleep(0.05)
+        assert seen.unanswered == ("bl-02",)  # who is not there is not asked, until it comes

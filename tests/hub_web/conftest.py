@@ -14,11 +14,9 @@ import pytest
 from contract.ids import ClusterId
 from hub.app import parser
 from hub.cli.init import init
-from hub.compose import compose
+from hub.compose import compose, link_of
 from hub.core.model import Cluster
-from hub.hearing import Hearing
 from hub.hub import Hub
-from hub.link import HubLink, LinkAddress
 from hub.state_dir import StateDir
 from hub.web.app import build
 
@@ -57,10 +55,6 @@ async def hub(tmp_path: Path, watch: Watch) -> AsyncIterator[Hub]:
     wanted += ["--user", "can-bo", "--password-file", str(secret)]
     await init(parser().parse_args(wanted))
     parts = compose(state, watch)
-    where = LinkAddress(address="127.0.0.1:1", password="", commune=parts.settings.commune)
-    hearing = Hearing(
-        parts.store, parts.live, parts.operations.journal, parts.issuer, parts.outbox, watch
-    )
     async with parts.live:
         yield Hub(
             settings=parts.settings,
@@ -69,9 +63,7 @@ async def hub(tmp_path: Path, watch: Watch) -> AsyncIterator[Hub]:
             store=parts.store,
             live=parts.live,
             operations=parts.operations,
-            link=HubLink(
-                where, parts.signer, parts.store, parts.live, hearing, parts.outbox, watch
-            ),
+            link=link_of(parts, ""),
             signer=parts.signer,
             local_token=state.local_token.read_text(encoding="ascii").strip(),
             started_at=watch.now(),
