@@ -131,6 +131,7 @@ class Live:
         """A cluster told its figures."""
         with _converted():
             await self._client.hset(self._key(cluster), "telemetry", msgspec.json.encode(said))
+        await self._heard_stamp(cluster, said.at)
         await self.heard(cluster)
 
     async def heard_availability(

@@ -43,6 +43,15 @@ def hub_there(state: Path) -> HubError:
     )
 
 
+def foreign(commune: str, here: str) -> HubError:
+    """A mistaken file."""
+    return Conflict(
+        "foreign_backup",
+        f"bản sao lưu của xã {commune}, còn hub ở đây là của {here}; hãy chọn bản khác hoặc thư mục khác",
+        f"the backup is of {commune}, and the hub here is of {here}; choose another file or another directory",
+    )
+
+
 def folder_unusable(folder: Path, why: str) -> HubError:
     """A folder that is not there, or takes nothing."""
     return HubError(

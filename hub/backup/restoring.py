@@ -63,8 +63,8 @@ def restore(file: Path, state: StateDir, *, over: bool, now: datetime) -> Restor
     """
     manifest = read_manifest(file)
     _check_names(manifest, file)
-    if state.settings.exists() and not over:
-        raise refusals.hub_there(state.root)
+    if state.settings.exists():
+        _check_may_replace(state, manifest, over=over)
     try:
         with _staging(state) as staging, lock.held(state.lock):
             read_manifest(file, into=staging)
@@ -75,6 +75,17 @@ def restore(file: Path, state: StateDir, *, over: bool, now: datetime) -> Restor
     except OSError as error:
         raise cannot_write(state.root, error) from error
     return Restored(manifest=manifest, missing=missing, replaced=replaced)
+
+
+def _check_may_replace(state: StateDir, manifest: Manifest, *, over: bool) -> None:
+    if not over:
+        raise refusals.hub_there(state.root)
+    try:
+        here = load_settings(state.settings).commune
+    except HubError:
+        return  # settings that cannot be read are no reason to keep them
+    if here != manifest.commune:
+        raise refusals.foreign(manifest.commune, here)
 
 
 def _check_names(manifest: Manifest, file: Path) -> None:

@@ -16,9 +16,10 @@ from contract.journal import EventKind, EventRow, JournalBatch
 from contract.model import Priority
 from edge.shell.ledger import Ledger
 from hub import lock
-from hub.app import main
+from hub.app import main, parser
 from hub.backup.archive import read_manifest
 from hub.backup.restoring import Restored, restore
+from hub.cli.init import init
 from hub.compose import Parts, compose
 from hub.core.backups import BackupFacts, file_name, is_stale, kept, made_at, next_at
 from hub.core.journal_reading import read_batch
@@ -295,6 +296,14 @@ async def test_a_hub_that_runs_is_not_replaced(site: Site) -> None:
     file = await site.backup()
     with lock.held(site.state.lock), pytest.raises(HubError, match="runs already"):
         site.restore(file)
+
+
+async def test_another_communes_hub_is_not_replaced(site: Site, tmp_path: Path) -> None:
+    other = StateDir(tmp_path / "other")
+    wanted = ["init", "--state", str(other.root), "--commune", "tam-duong"]
+    await init(parser().parse_args([*wanted, "--recovery-key", str(tmp_path / "key")]))
+    with pytest.raises(HubError, match="of binh-lu, and the hub here is of tam-duong"):
+        restore(await site.backup(), other, over=True, now=NINE)
 
 
 def _damage(file: Path, how: str) -> None:

@@ -229,6 +229,12 @@ async def test_the_clock_is_read_from_fresh_reports_alone(live: Live, clock: Any
     reading = (await live.view(BL_01)).clock
     assert reading is not None
     assert (reading.error_s, reading.off_since) == (7.0, clock.now())
+    clock.pass_by(seconds=900)
+    figures = Telemetry(at=clock.now(), uptime_s=1, cpu_pct=1, memory_free_mib=1, disk_free_mib=1)
+    await live.heard_telemetry(BL_01, figures)
+    reading = (await live.view(BL_01)).clock
+    assert reading is not None
+    assert (reading.error_s, reading.off_since) == (0.0, None)
 
 
 async def test_many_are_looked_at_at_once(live: Live) -> None:
