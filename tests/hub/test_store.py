@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -262,3 +265,32 @@ async def test_what_is_published_waits_no_more(any_village: Any, clock: Any) -> 
     await any_village.operations.slots.add(any_village.order(bulletin, when=Once(at=later)), by="t")
     (waiting,) = await store.read(lambda c: plans.newest(c, unpublished_only=True))
     assert waiting.version == 2
+
+
+PAGE = 4096
+
+
+async def test_a_torn_transaction_takes_none_with_it_that_was_told(
+    village: Any, tmp_path: Path
+) -> None:
+    """The power goes while the next one is being written: every page that it touched is lost, whole."""
+    database = village.parts.state.database
+    log = database.with_name("hub.db-wal")
+    torn_at = []
+    for number in range(1, 9):
+        await village.cluster(f"bl-0{number}")
+        told = log.read_bytes()
+        await village.operations.people.open_session("can-bo")
+        after = bytearray(log.read_bytes())
+        pages = range(0, len(after), PAGE)
+        touched = [at for at in pages if after[at : at + PAGE] != told[at : at + PAGE]]
+        for at in touched:
+            after[at : at + PAGE] = bytes(len(after[at : at + PAGE]))
+        torn_at.append(touched[0])
+        copy = tmp_path / f"{number}.db"
+        shutil.copy(database, copy)
+        copy.with_name(f"{number}.db-wal").write_bytes(after)
+        with closing(sqlite3.connect(copy)) as left:
+            names = [name for (name,) in left.execute("SELECT name FROM cluster ORDER BY name")]
+        assert names == [f"bl-0{n}" for n in range(1, number + 1)]
+    assert all(torn_at), "nothing was told before"
