@@ -1,5 +1,5 @@
 # Two commands matter: `make bench` to see and hear it, `make test` to check it.
-.PHONY: bench test check scenarios benchmark crash-trials lock clean
+.PHONY: bench test check scenarios benchmark crash-trials sixty-days lock clean
 
 bench:            ## hub and six simulated clusters with a Vietnamese programme on air; Ctrl-C stops everything
 	@scripts/setup bench
@@ -30,6 +30,11 @@ SEED ?= 1
 crash-trials:     ## the store killed at random instants N times, its card forgetting, torn and dying: nothing lost
 	@scripts/setup bench
 	@.venv/bin/loaxa-bench crash-trials --n $(N) --seed $(SEED) --out .work/crash-trials.json
+
+LIVES ?= 3
+sixty-days:       ## the agent's loop on a jumping clock for LIVES times sixty days of trouble: every rule holds, every item has its row
+	@scripts/setup test
+	@LOAXA_LIVES=$(LIVES) LOAXA_SEED=$(SEED) scripts/test tests/sixty_days -k test_sixty_days
 
 clean:            ## forget everything that was made here
 	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

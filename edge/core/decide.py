@@ -63,22 +63,12 @@ def _nothing() -> Programme:
 
 
 def _closings(programme: Programme, snapshot: Snapshot, limits: Limits) -> tuple[Closing, ...]:
-    refused = [
+    return tuple(
         Closing(occurrence=one.occurrence, outcome=Outcome.NOT_AIRED, reason=one.reason)
         for one in programme.refusals
         if one.occurrence.planned_at <= snapshot.now
         and settles_at(one.occurrence.planned_at, snapshot, limits) is None
-    ]
-    failed = [
-        Closing(occurrence=one.occurrence, outcome=Outcome.NOT_AIRED, reason=Reason.PLAYER_FAILED)
-        for one in programme.placings
-        if _has_failed(one, snapshot, limits)
-    ]
-    return (*refused, *failed)
-
-
-def _has_failed(placing: Placing, snapshot: Snapshot, limits: Limits) -> bool:
-    return snapshot.failures.get(placing.occurrence.key, 0) >= limits.player_failures
+    )
 
 
 # What the player should hold
@@ -89,10 +79,7 @@ def _cues(programme: Programme, snapshot: Snapshot, limits: Limits) -> tuple[Cue
     soon = snapshot.now + timedelta(seconds=limits.prepare_s + limits.warm_up_s)
     for placing in programme.placings:
         one = placing.occurrence
-        is_ready = one.bulletin.sha256 in snapshot.held and not _has_failed(
-            placing, snapshot, limits
-        )
-        if placing.begins_at <= soon and is_ready:
+        if placing.begins_at <= soon and one.bulletin.sha256 in snapshot.held:
             cues.append(_cue(one, placing.begins_at, placing.reason, snapshot, limits))
     return tuple(
         cue for cue in cues if cue.start_at < cue.ends_at and _can_be_in_step(cue, snapshot)
@@ -186,7 +173,7 @@ def _amplifier_on(
     pause = timedelta(seconds=limits.keep_on_s)
     return any(
         _switch_on_at(one.begins_at, limits) <= now + pause
-        for one in _playable(programme, snapshot, limits)
+        for one in _playable(programme, snapshot)
     )
 
 
@@ -195,13 +182,8 @@ def _player_awaited_until(item: OpenItem, limits: Limits) -> datetime:
     return item.heard_until + timedelta(seconds=limits.keep_on_s + limits.warm_up_s)
 
 
-def _playable(programme: Programme, snapshot: Snapshot, limits: Limits) -> list[Placing]:
-    return [
-        one
-        for one in programme.placings
-        if one.occurrence.bulletin.sha256 in snapshot.held
-        and not _has_failed(one, snapshot, limits)
-    ]
+def _playable(programme: Programme, snapshot: Snapshot) -> list[Placing]:
+    return [one for one in programme.placings if one.occurrence.bulletin.sha256 in snapshot.held]
 
 
 # When to look again

@@ -118,6 +118,7 @@ class _Layout:
         self._snapshot = snapshot
         self._plan = plan
         self._held_back_by = held_back_by(snapshot, limits)
+        self._player_failures = limits.player_failures
         self._stops = {(stop.slot, stop.planned_at) for stop in plan.stops}
         self._cued = {cue.key for cue in snapshot.cued}
         self._aired: list[Aired] = []
@@ -163,6 +164,8 @@ class _Layout:
     def _refuse(self, one: Occurrence, begins_at: datetime) -> Reason | None:
         if one.key in self._stops:
             return Reason.STOPPED
+        if self._snapshot.failures.get(one.key, 0) >= self._player_failures:
+            return Reason.PLAYER_FAILED
         if begins_at > one.last_start_at:
             return self._held_back_by or Reason.WAITED_TOO_LONG
         if self._is_quiet(one, begins_at):

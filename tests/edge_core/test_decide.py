@@ -482,3 +482,13 @@ def test_a_row_whose_clock_was_set_keeps_nobody_waiting(scene: Any) -> None:
     row = row_of_heard_out(on_air(cue, scene.at(0)), scene.at(60))
     assert closed_items([row])[cue.key] is not None
     assert closed_items([replace(row, clock_step_s=86400.0)])[cue.key] is None
+
+
+def test_who_comes_after_an_item_that_is_given_up_does_not_wait_for_it(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("broken", 420), scene.slot("broken", 0)),
+        (scene.bulletin("next", 60), scene.slot("next", 240)),
+    )
+    failures = {(plan.slots[0].id, scene.at(0)): LIMITS.player_failures}
+    decision = decide(scene.snapshot(plan, 1, failures=failures), LIMITS)
+    assert decision.wake_at == scene.at(240 - LIMITS.prepare_s - LIMITS.warm_up_s)
