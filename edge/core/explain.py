@@ -17,6 +17,8 @@ from edge.core.words import Language, doubt_words, outcome_words, reason_words, 
 
 NEAR = timedelta(minutes=30)
 """Planned starts this far from the instant are spoken of."""
+AHEAD = timedelta(days=35)
+"""The next start is looked for this far ahead."""
 
 
 def explain(
@@ -47,11 +49,20 @@ def explain(
         lines.append(trust_words(snapshot.trust, language) + silent)
     if why := doubt_words(doubt, language):
         lines.append("  → " + why)
+    if plan.maintenance:
+        lines.append(
+            say(
+                language,
+                "Đang bảo trì: không phát gì theo giờ.",
+                "Maintenance: nothing timed plays.",
+            )
+        )
     lines += [_past_line(row, language) for row in rows if abs(row.planned_at - at) <= NEAR]
     programme = _programme_at(snapshot, at, limits)
     is_past = len(lines) > 1 and at < snapshot.now
-    lines += [] if is_past else _sounding(programme, at, language)
+    lines += [] if is_past else _sounding(programme, snapshot, at, language)
     lines += _others(programme, snapshot, at, language)
+    lines.append(_next(snapshot, at, limits, language))
     return lines
 
 
@@ -61,13 +72,18 @@ def _programme_at(snapshot: Snapshot, at: datetime, limits: Limits) -> Programme
     return lay_out(snapshot, replace(limits, horizon_s=reach.total_seconds()))
 
 
-def _sounding(programme: Programme, at: datetime, language: Language) -> Iterator[str]:
+def _sounding(
+    programme: Programme, snapshot: Snapshot, at: datetime, language: Language
+) -> Iterator[str]:
+    is_silenced = not snapshot.trust.is_trusted or bool(snapshot.plan and snapshot.plan.maintenance)
+    on_air = say(language, "Phát: ", "On air: ")
+    would_be = say(language, "Lẽ ra phát: ", "Would be on air: ")
     found = [one for one in programme.placings if one.begins_at <= at < one.ends_at]
     if not found:
         yield say(language, "Không có gì phát vào lúc này.", "Nothing sounds at this instant.")
     for one in found:
         yield (
-            say(language, "Phát: ", "On air: ")
+            (would_be if is_silenced else on_air)
             + _span(one)
             + f" ({reason_words(one.reason, language)})"
         )
@@ -96,8 +112,34 @@ def _others(
         yield say(language, "Tệp chưa tải về: ", "Sound not here yet: ") + _title(missing)
 
 
+def _next(snapshot: Snapshot, at: datetime, limits: Limits, language: Language) -> str:
+    """The first start after the instant asked about, or after now when that is past."""
+    since = max(at, snapshot.now)
+    reach = since - snapshot.now + AHEAD
+    ahead = lay_out(snapshot, replace(limits, horizon_s=reach.total_seconds()))
+    found = min(
+        (one for one in ahead.placings if one.begins_at > since),
+        key=lambda one: one.begins_at,
+        default=None,
+    )
+    if found is None:
+        return say(
+            language,
+            f"Tiếp theo: không có gì trong {AHEAD.days} ngày tới.",
+            f"Next: nothing within {AHEAD.days} days.",
+        )
+    missing = say(language, " (tệp chưa tải về)", " (its sound is not here yet)")
+    is_held = found.occurrence.bulletin.sha256 in snapshot.held
+    moment = f"{_clock(found.begins_at)} {_day(found.begins_at)}"
+    words = f"{moment} «{found.occurrence.bulletin.title}»"
+    return say(language, "Tiếp theo: ", "Next: ") + words + ("" if is_held else missing)
+
+
 def _past_line(row: ItemRow, language: Language) -> str:
     words = f"{outcome_words(row.outcome, language)}, {reason_words(row.reason, language)}"
+    if row.clock_step_s:
+        vi, en = f"đồng hồ được chỉnh {row.clock_step_s:+.0f} s", "the clock was set by"
+        words += "; " + say(language, vi, f"{en} {row.clock_step_s:+.0f} s")
     span = (
         f" {_clock(row.started_at)}–{_clock(row.ended_at)}"
         if row.started_at and row.ended_at
@@ -110,7 +152,7 @@ def _past_line(row: ItemRow, language: Language) -> str:
 
 
 def _heading(at: datetime, version: int, language: Language) -> str:
-    day = at.astimezone(ZoneInfo(ZONE)).strftime("%d/%m/%Y")
+    day = _day(at)
     return say(
         language,
         f"Lúc {_clock(at)} ngày {day}, lịch số {version}:",
@@ -124,6 +166,10 @@ def _span(one: Placing) -> str:
 
 def _title(one: Occurrence) -> str:
     return f"{_clock(one.planned_at)} «{one.bulletin.title}»"
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(ZoneInfo(ZONE)).strftime("%d/%m/%Y")
 
 
 def _clock(at: datetime) -> str:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from contract.journal import Reason
 from contract.ports import ClockTrust
 from edge.core.decide import decide
@@ -70,3 +72,36 @@ def test_sounds_are_fetched_in_order_of_need(scene: Any) -> None:
     )
     assert [b.id for b in sounds_in_order_of_need(plan, scene.at(0))] == ["soon", "late", "spare"]
     assert sounds_in_order_of_need(None, scene.at(0)) == ()
+
+
+def test_says_what_comes_next(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("now", 60), scene.slot("now", 0)),
+        (scene.bulletin("later", 60), scene.slot("later", 33 * 86400)),
+    )
+    held = frozenset({plan.bulletins[0].sha256})
+    snapshot = scene.snapshot(plan, -3600, held=held)
+    before = explain(snapshot, scene.at(-1800), (), Limits(), Language.EN)
+    assert before[-1] == "Next: 17:00:00 24/11/2026 «now»"
+    during = explain(snapshot, scene.at(30), (), Limits(), Language.VI)
+    assert during[-1] == "Tiếp theo: 17:00:00 27/12/2026 «later» (tệp chưa tải về)"
+    after = explain(snapshot, scene.at(34 * 86400), (), Limits(), Language.EN)
+    assert after[-1] == "Next: nothing within 35 days."
+
+
+def test_says_that_maintenance_keeps_it_silent(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)), maintenance=True)
+    lines = explain(scene.snapshot(plan, -60), scene.at(10), (), Limits(), Language.VI)
+    assert "Đang bảo trì: không phát gì theo giờ." in lines
+    assert any(line.startswith("Lẽ ra phát: 17:00:00 «tin»") for line in lines)
+    assert not any(line.startswith("Phát: ") for line in lines)
+
+
+def test_says_how_far_the_clock_was_set(scene: Any) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
+    closing = decide(scene.snapshot(plan, 700, booted_at=scene.at(650)), Limits()).closings[0]
+    row = row_of_closing(closing, trust=ClockTrust.RTC, link_up=False, plan_version=1)
+    row = replace(row, clock_step_s=-3600.0)
+    snapshot = scene.snapshot(plan, 800, closed={row_key(row): None})
+    text = "\n".join(explain(snapshot, scene.at(10), (row,), Limits(), Language.VI))
+    assert "đồng hồ được chỉnh -3600 s" in text

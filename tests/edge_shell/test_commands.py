@@ -231,7 +231,7 @@ def test_explain_says_what_will_sound_and_what_is_missing(ask: Ask, lived_in: Pa
     code, said, _ = ask("explain", "--at", at.strftime("%Y-%m-%dT17:00:30"))
     assert code == 0
     assert said.splitlines()[0] == f"Lúc 17:00:30 ngày {at:%d/%m/%Y}, lịch số 7:"
-    assert "Phát: 17:00:00 «Bản tin tin» 17:00:00–17:01:00 (đúng lịch)" in said
+    assert "Lẽ ra phát: 17:00:00 «Bản tin tin» 17:00:00–17:01:00 (đúng lịch)" in said
     assert "Tệp chưa tải về: 17:10:00 «Bản tin nhac»" in said
     assert lived_in.exists()
 
