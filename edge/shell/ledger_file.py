@@ -6,6 +6,7 @@ import sqlite3
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -116,7 +117,9 @@ def open_on_card(path: Path, *, patience_s: float, alone: bool = False) -> sqlit
         sqlite3.OperationalError: It is locked, forbidden, or the card has no room for what SQLite needs beside it.
         sqlite3.DatabaseError: It is broken.
     """
-    db = sqlite3.connect(path, isolation_level=None, timeout=patience_s)
+    # psow=0: each transaction begins on a page of its own, so that a torn one takes none with it that was told.
+    address = f"file:{quote(str(path.absolute()))}?psow=0"
+    db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=patience_s)
     db.text_factory = readable
     try:
         if alone:

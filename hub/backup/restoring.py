@@ -22,6 +22,7 @@ from hub.keys import read_private, read_recovery_public
 from hub.refusals import cannot_write
 from hub.settings import Settings, load_settings
 from hub.state_dir import StateDir
+from hub.store import orders
 from hub.store.engine import open_store
 from hub.store.facts import raise_version_floor
 from hub.store.people import note_audit
@@ -162,6 +163,7 @@ def _prepare_database(staging: Path, settings: Settings, *, over: bool, now: dat
     try:
         with store.writing() as connection:
             raise_version_floor(connection, now)
+            orders.skip_to(connection, max(orders.newest_seq(connection), int(now.timestamp())))
             connection.execute(delete(login_session))
             note_audit(connection, now, "local", "hub.restore", "")
     finally:

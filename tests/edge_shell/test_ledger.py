@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -335,3 +335,28 @@ def test_a_ledger_that_cannot_be_opened_at_all_is_in_memory_until_it_can(path: P
         batch = ledger.batch_waiting(max_bytes=PLENTY)
         assert batch is not None
         assert [getattr(row, "detail", "") for row in batch.rows] == ["on the card"]
+
+
+def test_a_torn_write_takes_no_row_with_it_that_was_told(tmp_path: Path) -> None:
+    """The power goes while the next fact is being written: every page that this touched is lost, whole."""
+    page = 4096
+    path = tmp_path / "ledger.db"
+    log = path.with_name("ledger.db-wal")
+    row = EventRow(number=1, event=EventKind.SURGE, at=datetime(2026, 11, 24, tzinfo=UTC))
+    ledger = Ledger(path)
+    for number in range(1, 9):
+        ledger.append(row)
+        told = log.read_bytes()
+        ledger.add("surges", 1)
+        after = bytearray(log.read_bytes())
+        for at in range(0, len(after), page):
+            if after[at : at + page] != told[at : at + page]:
+                after[at : at + page] = bytes(len(after[at : at + page]))
+        left = tmp_path / f"{number}" / "ledger.db"
+        left.parent.mkdir()
+        shutil.copy(path, left)
+        left.with_name("ledger.db-wal").write_bytes(after)
+        again = Ledger(left)
+        assert len(again.rows_waiting(max_bytes=1_000_000)) == number
+        again.close()
+    ledger.close()

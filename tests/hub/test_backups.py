@@ -26,7 +26,7 @@ from hub.core.journal_reading import read_batch
 from hub.errors import HubError
 from hub.operations.bulletins import NewBulletin
 from hub.state_dir import StateDir
-from hub.store import plans
+from hub.store import orders, plans
 
 BL_01 = ClusterId("bl-01")
 NINE = datetime.fromisoformat("2026-11-24T09:00:00+07:00")
@@ -283,6 +283,16 @@ async def test_what_the_cluster_gave_up_meanwhile_is_a_gap_and_no_stall(
     assert await numbers(parts, ledger.epoch) == [1, 2, 3, 4, 5, 9, 10]
     (gap,) = await parts.operations.journal.gaps()
     assert (gap.first, gap.last) == (6, 8)
+
+
+async def test_an_order_after_a_restore_is_above_all_that_clusters_have_obeyed(
+    site: Site, reopened: Any, clock: Any
+) -> None:
+    file = await site.backup()
+    await site.parts.store.write(lambda c: orders.skip_to(c, 40))
+    site.restore(file)
+    parts = reopened(site.state)
+    assert await parts.store.read(orders.next_seq) == int(clock.now().timestamp()) + 1
 
 
 async def test_logins_do_not_come_back(site: Site, reopened: Any) -> None:
