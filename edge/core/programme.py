@@ -119,6 +119,7 @@ class _Layout:
         self._plan = plan
         self._held_back_by = held_back_by(snapshot, limits)
         self._player_failures = limits.player_failures
+        self._soon = snapshot.now + timedelta(seconds=limits.prepare_s + limits.warm_up_s)
         self._stops = {(stop.slot, stop.planned_at) for stop in plan.stops}
         self._cued = {cue.key for cue in snapshot.cued}
         self._aired: list[Aired] = []
@@ -148,7 +149,9 @@ class _Layout:
             self.missing.append(placing)
             return
         self.placings.append(placing)
-        self._free_at = placing.ends_at
+        is_coming = begins_at > self._soon  # far ahead its sound is taken to arrive in time
+        if is_coming or one.bulletin.sha256 in self._snapshot.held:
+            self._free_at = placing.ends_at
 
     def _place_of(self, one: Occurrence) -> datetime:
         """Where it may begin; what was missed before the item on air began has not waited for that."""

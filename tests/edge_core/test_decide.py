@@ -492,3 +492,15 @@ def test_who_comes_after_an_item_that_is_given_up_does_not_wait_for_it(scene: An
     failures = {(plan.slots[0].id, scene.at(0)): LIMITS.player_failures}
     decision = decide(scene.snapshot(plan, 1, failures=failures), LIMITS)
     assert decision.wake_at == scene.at(240 - LIMITS.prepare_s - LIMITS.warm_up_s)
+
+
+def test_a_sound_that_is_missing_as_it_is_to_be_prepared_keeps_nobody_waiting(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("absent", 300, Priority.PRIORITY), scene.slot("absent", 0)),
+        (scene.bulletin("there", 60), scene.slot("there", 0)),
+    )
+    held = frozenset({plan.bulletins[1].sha256})
+    cues = decide(scene.snapshot(plan, -3, held=held), LIMITS).cues
+    assert [(c.occurrence.bulletin.id, c.start_at) for c in cues] == [("there", scene.at(0))]
+    both = decide(scene.snapshot(plan, -2, cued=cues), LIMITS).cues
+    assert [cue.occurrence.bulletin.id for cue in both] == ["absent"]
