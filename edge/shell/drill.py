@@ -13,7 +13,6 @@ import hashlib
 import logging
 import os
 import random
-import sqlite3
 import sys
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -38,6 +37,7 @@ from edge.shell.files import open_for_reading
 from edge.shell.inbox import SoundArrived, SoundDamaged, SoundRefused
 from edge.shell.intake import AlreadyHeld, take_desired
 from edge.shell.ledger import Ledger
+from edge.shell.ledger_file import COLUMNS, StoredRow
 from edge.shell.outbox import Outbox
 from edge.shell.plan_store import PlanStore
 from edge.shell.sound_cache import SoundCache, hash_file
@@ -133,7 +133,7 @@ class Drill:
         tell(
             say="ready",
             epoch=self._ledger.epoch,
-            rows=read_rows(self._path, self._ledger.epoch),
+            rows=read_rows(self._path),
             accepted=self._ledger.accepted_version(),
             plan=self._plan.version if self._plan else 0,
             plays=[(one, str(self._cache.path(one))) for one in plays],
@@ -290,16 +290,15 @@ class Drill:
                 tell(say="play", sha256=sha256, is_it=hash_file(self._cache.path(sha256)))
 
 
-def read_rows(path: Path, epoch: str) -> list[tuple[str, int, str, str]]:
+def read_rows(path: Path) -> list[tuple[str, int, str, str]]:
     """Every row that the ledger holds: epoch, number, mark and name."""
-    with closing(open_for_reading(path, patience_s=5.0)) as db:
-        db.row_factory = sqlite3.Row
-        found = [dict(row) for row in db.execute("SELECT * FROM journal ORDER BY number")]
     told = []
-    for one in found:
-        row: JournalRow = msgspec.json.decode(one["body"], type=JournalRow)
-        name = row.slot if isinstance(row, ItemRow) else row.detail.rstrip("x")
-        told.append((one.get("epoch", epoch), one["number"], mark_of(row), name))
+    with closing(open_for_reading(path, patience_s=5.0)) as db:
+        for values in db.execute(f"SELECT {COLUMNS} FROM journal ORDER BY epoch, number"):  # noqa: S608 - a constant
+            stored = StoredRow(*values)
+            row = stored.decode()
+            name = row.slot if isinstance(row, ItemRow) else row.detail.rstrip("x")
+            told.append((stored.epoch, stored.number, mark_of(row), name))
     return told
 
 

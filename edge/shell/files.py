@@ -34,7 +34,25 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Brings a folder's names to the card."""
-    handle = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def bring_leftovers(folder: Path, *files: Path) -> None:
+    """Brings to the card what a process that was killed had changed and had no time to bring there.
+
+    Until then it can be read and is not safe: a power cut could leave only what was done on account of it.
+    """
+    try:
+        for file in files:
+            if file.exists():
+                _sync(file)
+        sync_folder(folder)
+    except OSError as error:  # a card that takes nothing: what can be read is all there is
+        log.debug("%s: not brought to the card: %s", folder, error)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

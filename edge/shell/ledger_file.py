@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from contract.journal import EventKind, EventRow, ItemRow, JournalRow
+from edge.shell.files import bring_leftovers
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
@@ -117,6 +118,7 @@ def open_on_card(path: Path, *, patience_s: float, alone: bool = False) -> sqlit
         sqlite3.OperationalError: It is locked, forbidden, or the card has no room for what SQLite needs beside it.
         sqlite3.DatabaseError: It is broken.
     """
+    bring_leftovers(path.parent, path.with_name(f"{path.name}-wal"))
     # psow=0: each transaction begins on a page of its own, so that a torn one takes none with it that was told.
     address = f"file:{quote(str(path.absolute()))}?psow=0"
     db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=patience_s)

@@ -13,7 +13,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from contract.ids import Sha256, is_sha256
-from edge.shell.files import is_damage, make_folder, set_aside, sync_folder
+from edge.shell.files import (
+    bring_leftovers,
+    is_damage,
+    make_folder,
+    set_aside,
+    sync_folder,
+)
 from edge.shell.reserve import free_room
 
 log = logging.getLogger(__name__)
@@ -76,6 +82,7 @@ class SoundCache:
         self._free_bytes = free_bytes or (lambda: free_room(folder))
         self._keep: frozenset[Sha256] = frozenset()
         make_folder(folder)
+        bring_leftovers(folder)
         self._db = _open(database)
         stored = self._stored()
         self._held: frozenset[Sha256] = frozenset(

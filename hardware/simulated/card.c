@@ -353,7 +353,8 @@ static void *old_bytes(int fd, const char *full, off_t from, size_t length) {
 
 static void log_truncation(int fd, const char *full, const struct stat *facts, off_t size) {
     size_t lost = facts->st_size > size ? (size_t)(facts->st_size - size) : 0;
-    void *old = old_bytes(fd, full, size, lost);
+    char *old = old_bytes(fd, full, size, lost);
+    if (lost && !old[0] && !memcmp(old, old + 1, lost - 1)) lost = 0; /* zeros come back by themselves */
     log_change(TRUNCATE, facts->st_ino, 0, size, 0, facts->st_size, NULL, NULL, old, lost);
     free(old);
 }
@@ -556,7 +557,8 @@ static int resize(int fd, const char *full, uint8_t kind, off_t size) {
     unsigned how = count_change();
     if (refused() || (fd >= 0 ? fstat(fd, &facts) : stat(full, &facts))) goto out;
     int64_t growth = size - facts.st_size;
-    if (take_room(growth) < growth) { errno = ENOSPC; goto out; }
+    int64_t given = take_room(growth);
+    if (given < growth) { give_room(given); errno = ENOSPC; goto out; }
     if (kind == FILE_) log_truncation(fd, full, &facts, size);
     done = fd >= 0 ? real_ftruncate(fd, size) : real_truncate(full, size);
     if (done == 0 && growth < 0) give_room(-growth);
@@ -581,23 +583,35 @@ int truncate(const char *path, off_t size) {
 }
 int truncate64(const char *path, off64_t size) { return truncate(path, size); }
 
-/* Room that is reserved becomes zeros at the end, which is all that the programs here want of it. */
-static int reserve(int fd, struct entry *entry, off_t end) {
+/* Room that is reserved is zeros at the end, which is all that the programs here want of it. */
+static int reserve(int fd, struct entry *entry, off_t at, off_t length) {
     struct stat facts;
-    if (fstat(fd, &facts)) return -1;
-    return end > facts.st_size ? resize(fd, NULL, entry->kind, end) : 0;
+    int done = -1;
+    LOCK();
+    unsigned how = count_change();
+    if (refused() || fstat(fd, &facts)) goto out;
+    off_t end = at + length;
+    int64_t growth = end - facts.st_size, given = take_room(growth);
+    if (given < growth) { give_room(given); errno = ENOSPC; goto out; }
+    if (growth > 0 && entry->kind == FILE_) log_truncation(fd, NULL, &facts, end);
+    int error = real_posix_fallocate(fd, at, length);
+    if (error) errno = error; else done = 0;
+    if (how) end_here();
+out:
+    UNLOCK();
+    return done;
 }
 int fallocate(int fd, int mode, off_t at, off_t length) {
     struct entry *entry = written(fd);
     if (!entry) return real_fallocate(fd, mode, at, length);
     if (mode) { errno = EOPNOTSUPP; return -1; }
-    return reserve(fd, entry, at + length);
+    return reserve(fd, entry, at, length);
 }
 int fallocate64(int fd, int mode, off64_t at, off64_t length) { return fallocate(fd, mode, at, length); }
 int posix_fallocate(int fd, off_t at, off_t length) {
     struct entry *entry = written(fd);
     if (!entry) return real_posix_fallocate(fd, at, length);
-    return reserve(fd, entry, at + length) ? errno : 0;
+    return reserve(fd, entry, at, length) ? errno : 0;
 }
 int posix_fallocate64(int fd, off64_t at, off64_t length) { return posix_fallocate(fd, at, length); }
 

@@ -171,6 +171,22 @@ put('a', b'new'); os.truncate(at('a'), 1)
     }  # fmt: skip
 
 
+def test_room_that_was_reserved_is_real_and_may_be_lost(card: Card, store: Path) -> None:
+    program = """
+put('a', b'x', sync=True); sync_names()
+handle = os.open(at('a'), os.O_WRONLY); os.posix_fallocate(handle, 0, 100_000)
+assert os.fstat(handle).st_blocks * 512 >= 100_000
+"""
+    seen = outcomes(card, store, program, lambda: content(store / "a"))
+    assert seen == {b"x", b"x" + bytes(99_999)}
+
+
+def test_a_cut_off_end_of_zeros_comes_back_too(card: Card, store: Path) -> None:
+    program = "put('a', b'x' + bytes(9999), sync=True); sync_names(); os.truncate(at('a'), 1)"
+    seen = outcomes(card, store, program, lambda: content(store / "a"))
+    assert seen == {b"x", b"x" + bytes(9999)}
+
+
 def test_memory_is_empty_after_it(card: Card, store: Path) -> None:
     run(card, store, "os.mkdir(at('run')); put('run/status.json', b'{}', sync=True); sync_names()")
     card.lose_power(random.Random(1))
