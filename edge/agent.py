@@ -33,6 +33,7 @@ from edge.shell.inbox import Inbox
 from edge.shell.ledger import Ledger
 from edge.shell.link import HubLink
 from edge.shell.night_watch import NightWatch
+from edge.shell.ration import Ration
 from edge.shell.scrub import Scrub
 from edge.shell.service_manager import ServiceManager
 from edge.shell.silence_watch import CHIME_FILE
@@ -135,7 +136,8 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     link = HubLink(config, boot=boot, on_event=inbox.put, on_progress=partial(watchdog.sign, LINK))
     _have_chime(state / CHIME_FILE)
     status_file = StatusFile(state / "run" / "status.json")
-    fetcher = _fetcher(config, clock, state, cache, inbox)
+    ration = Ration(clock=clock, ledger=ledger)
+    fetcher = _fetcher(config, clock, state, cache, inbox, ration)
     assembly = assemble(
         Opened(
             config=config,
@@ -175,6 +177,7 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
         machine=Machine(state),
         health=lambda: health.current,
         fault_begun=assembly.faults.begun,
+        month_bytes=ration.month_bytes,
         ledger=ledger,
         link=link,
     )
@@ -233,7 +236,12 @@ def _have_chime(path: Path) -> None:
 
 
 def _fetcher(
-    config: EdgeConfig, clock: Clock, state: Path, cache: SoundCache, inbox: Inbox
+    config: EdgeConfig,
+    clock: Clock,
+    state: Path,
+    cache: SoundCache,
+    inbox: Inbox,
+    ration: Ration,
 ) -> Fetcher:
     hub = config.hub
     return Fetcher(
@@ -241,6 +249,7 @@ def _fetcher(
         staging=state / "staging",
         open_download=lambda: Download(hub.media_url, config.cluster, hub.password, clock=clock),
         on_event=inbox.put,
+        ration=ration,
     )
 
 

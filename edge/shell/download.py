@@ -8,6 +8,7 @@ import http.client
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ SLOWEST_BYTES_S = 10
 SYNC_BYTES = CHUNK
 """So often what comes is brought to the card: a power cut takes little of a long sound. No piece is larger."""
 OK, PARTIAL = 200, 206
+TELL_BYTES = 2 * 1024 * 1024
+"""So much at most goes uncounted when the power is cut; more often would cost the card a write each time."""
 
 
 class DownloadError(RuntimeError):
@@ -42,6 +45,9 @@ class Download:
         password: Its password.
         clock: Tells how slow the link is.
         silent_s: Patience with a link that brings nothing, or next to nothing.
+
+    Attributes:
+        on_received: Is told how many bytes have come, every now and then and at the end, from the thread that fetches.
     """
 
     def __init__(
@@ -61,6 +67,8 @@ class Download:
         self._cancelled = threading.Event()
         self._clock = clock
         self._silent_s = silent_s
+        self.on_received: Callable[[int], None] = lambda count: None
+        self._untold = 0
 
     def cancel(self) -> None:
         """Ends it at the next piece, and at once where the network is what it waits for.
@@ -93,6 +101,7 @@ class Download:
         finally:
             if self._connection is not None:
                 self._connection.close()
+            self._tell_received()
         if hash_file(staged) != sha256:
             _keep_what_is_safe(staged, began_with)
             if began_with:  # a power cut may have torn it; the hub is not to blame
@@ -109,6 +118,7 @@ class Download:
         pace = _Pace(self._clock, self._silent_s)
         with staged.open("ab" if goes_on else "wb") as file:
             while piece := response.read1(CHUNK):
+                self._received(len(piece))
                 self._heed_cancel()
                 pace.took(len(piece))
                 have += len(piece)
@@ -136,6 +146,15 @@ class Download:
             "GET", f"{self._url.path}/media/{sha256}", headers=self._headers | range_header
         )
         return self._connection.getresponse()
+
+    def _received(self, count: int) -> None:
+        self._untold += count
+        if self._untold >= TELL_BYTES:
+            self._tell_received()
+
+    def _tell_received(self) -> None:
+        self.on_received(self._untold)
+        self._untold = 0
 
     def _heed_cancel(self) -> None:
         if self._cancelled.is_set():

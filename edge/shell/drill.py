@@ -34,7 +34,7 @@ from edge.core.state import OpenItem
 from edge.shell.download import Download
 from edge.shell.fetcher import Fetcher
 from edge.shell.files import open_for_reading
-from edge.shell.inbox import SoundArrived, SoundDamaged, SoundRefused
+from edge.shell.inbox import Event, SoundArrived, SoundDamaged, SoundRefused
 from edge.shell.intake import AlreadyHeld, take_desired
 from edge.shell.ledger import Ledger
 from edge.shell.ledger_file import COLUMNS, StoredRow
@@ -190,12 +190,12 @@ class Drill:
             frozenset(one.sha256 for one in bulletins), quota_bytes=self._orders.quota_bytes
         )
 
-    def _on_sound(self, event: SoundArrived | SoundRefused | SoundDamaged) -> None:
+    def _on_sound(self, event: Event) -> None:
         if isinstance(event, SoundDamaged):
             self._use(self._plan)
         elif isinstance(event, SoundRefused):
             tell(say="refused", sha256=event.sha256)
-        else:
+        elif isinstance(event, SoundArrived):
             tell(say="arrived", sha256=event.sha256)
 
     # What an agent does all day

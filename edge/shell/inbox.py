@@ -60,6 +60,12 @@ class SoundRefused(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class DataBudgetChanged(Struct, frozen=True, kw_only=True):
+    """A sound is not fetched because this month's data is spent, or none is kept away by that any more."""
+
+    is_spent: bool
+
+
 class SoundDamaged(Struct, frozen=True, kw_only=True):
     """A sound on the card is not what its name says, or cannot be read: it is held no more."""
 
@@ -96,6 +102,7 @@ Event = (
     | SoundArrived
     | SoundRefused
     | SoundDamaged
+    | DataBudgetChanged
     | HealthChanged
     | CardRoomChanged
     | HardwareEvent

@@ -339,6 +339,17 @@ class Ledger:
         self._save({f"count.{name}": str(total)})
         return total
 
+    # Fetching
+
+    def fetched(self) -> dict[str, int]:
+        """Bytes of sounds fetched, by local month (2026-11)."""
+        found = self._fact("fetched")
+        return msgspec.json.decode(found, type=dict[str, int]) if found else {}
+
+    def set_fetched(self, by_month: dict[str, int]) -> None:
+        """Remembers what was fetched."""
+        self._save({"fetched": msgspec.json.encode(by_month).decode()})
+
     # The clock
 
     def clock_memory(self) -> ClockMemory | None:

@@ -131,6 +131,7 @@ class PlanKeeper:
         """Says again what is needed, emergencies first, then soonest first; all else may go."""
         urgent = self._urgent()
         needed = (*urgent, *sounds_in_order_of_need(self.plan, self._clock.now()))
+        self._fetcher.ration.follow(self.plan, frozenset(sound.sha256 for sound in urgent))
         self._fetcher.want(needed)
         cued = {cue.occurrence.bulletin.sha256 for cue in self._airing.cued}
         self._cache.evict(frozenset(cued | {sound.sha256 for sound in needed}))

@@ -21,6 +21,7 @@ from edge.shell.inbox import (
     BeaconCame,
     CardRoomChanged,
     CommandCame,
+    DataBudgetChanged,
     DesiredCame,
     HealthChanged,
     JournalAckCame,
@@ -83,6 +84,8 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.diary.event(EventKind.SOUND_REFUSED, detail=f"{sha256[:12]}: {why}")
             case SoundDamaged(sha256=sha256):
                 self.plans.sound_damaged(sha256)
+            case DataBudgetChanged(is_spent=is_spent):
+                self.faults.tell(FaultCode.DATA_BUDGET_SPENT, is_so=is_spent)
             case CardRoomChanged(is_full=is_full):
                 log.warning("the card %s", "is full" if is_full else "has room again")
             case Ready() | Prepared() | Started() | Progress() | HeardOut() | Failed():

@@ -13,7 +13,7 @@ from edge.shell.ledger import Ledger
 from edge.shell.publisher import Publisher
 from edge.shell.waiting import comes
 from hardware.health import Health
-from hardware.machine import Machine
+from hardware.machine import MIB, Machine
 
 FIRST_AFTER_S = 5.0
 PAUSE_S = 30.0
@@ -28,18 +28,20 @@ class Telemetrist:
         machine: Is read.
         health: Card and supply at the last look.
         fault_begun: Set when a fault begins.
+        month_bytes: Of sounds, fetched this month.
         ledger: Knows the surge count.
         link: The way to the hub; what it does not take is not kept.
         pause_s: At least so long between two.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part by its name
         self,
         *,
         clock: Clock,
         machine: Machine,
         health: Callable[[], Health],
         fault_begun: asyncio.Event,
+        month_bytes: Callable[[], int],
         ledger: Ledger,
         link: Publisher,
         pause_s: float = PAUSE_S,
@@ -48,6 +50,7 @@ class Telemetrist:
         self._machine = machine
         self._health = health
         self._fault_begun = fault_begun
+        self._month_bytes = month_bytes
         self._pause_s = pause_s
         self._ledger = ledger
         self._link = link
@@ -74,6 +77,7 @@ class Telemetrist:
             sent_bytes=figures.sent_bytes,
             received_bytes=figures.received_bytes,
             surge_count=self._ledger.count("surges"),
+            month_fetched_mib=round(self._month_bytes() / MIB, 2),
             filesystem_errors=health.filesystem_errors,
             card_life_used_pct=health.life_used_pct,
             card_write_ms=round(health.canary.write_ms, 1) if health.canary else None,

@@ -10,7 +10,7 @@ import pytest
 from contract.model import Bulletin
 from edge.shell.download import Download, DownloadError
 from edge.shell.fetcher import Fetcher
-from edge.shell.inbox import SoundArrived, SoundRefused
+from edge.shell.inbox import DataBudgetChanged, SoundArrived, SoundRefused
 from edge.shell.sound_cache import SoundCache
 
 
@@ -22,7 +22,7 @@ class Bench:
         self.papers = papers
         self.staging = folder / "staging"
         self.cache = SoundCache(folder / "sounds", folder / "cache.db")
-        self.events: list[SoundArrived | SoundRefused] = []
+        self.events: list[SoundArrived | SoundRefused | DataBudgetChanged] = []
         self.fetcher = Fetcher(
             cache=self.cache,
             staging=self.staging,
