@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from hardware.board import Board
 from hardware.simulated.card import Card, built
@@ -13,6 +16,7 @@ from provisioning.bench.link import Link
 from provisioning.bench.processes import Child, python_module, run_to_end, until
 
 CABINET_TIMEOUT_S = 30.0
+PLAYER = "hardware.player_worker"
 RECORDED = ("horn.wav", "horn.json", "pins.jsonl", "edge.log", "journal.jsonl")
 
 
@@ -126,6 +130,21 @@ class ClusterSite:
             "hardware.relays_off", "--board", self.board.name, "--simulated", str(self.short)
         )
         await run_to_end(f"relays_off on {self.name}", command)
+
+    def freeze_player(self) -> None:
+        """SIGSTOP to the player's process.
+
+        Raises:
+            BenchError: There is none.
+        """
+        for child in (
+            psutil.Process(self.agent_id).children(recursive=True) if self.agent_id else ()
+        ):
+            with suppress(psutil.NoSuchProcess):
+                if PLAYER in child.cmdline():
+                    child.suspend()
+                    return
+        raise BenchError(f"{self.name}: has no player")
 
     async def lose_power(self, dice: random.Random, *, torn: bool) -> None:
         """SIGKILL to the agent and its player; nothing runs after it, and the card forgets.

@@ -192,6 +192,17 @@ class CardSlow(_Somewhere, frozen=True, kw_only=True, tag="card_slow", tag_field
     slow_sync_ms: Annotated[int, Meta(ge=0, le=60_000)] = 2000
 
 
+class PlayerSilent(_Somewhere, frozen=True, kw_only=True, tag="player_silent", tag_field="do"):
+    """The sound card puts out zeros although all seems well. `until`: `restart`: a new player mends it; `never`."""
+
+    silent: bool = True
+    until: Literal["restart", "never"] = "restart"
+
+
+class PlayerStuck(_Somewhere, frozen=True, kw_only=True, tag="player_stuck", tag_field="do"):
+    """SIGSTOP to the player's process: it neither sounds nor answers, and does not end."""
+
+
 class SlotCancel(_AtTheHub, frozen=True, kw_only=True, tag="slot_cancel", tag_field="do"):
     """A person calls a slot off."""
 
@@ -242,6 +253,8 @@ Happening = (
     | CardReadOnly
     | CardErrors
     | CardSlow
+    | PlayerSilent
+    | PlayerStuck
     | SlotCancel
     | SlotStop
     | SlotMove

@@ -78,6 +78,9 @@ class Performer:
                 await self._with_agents(event, names)
             case what.ModemHang(boot_s=boot_s):
                 await self._rig.world.hang_modem(names, boot_s=boot_s)
+            case what.PlayerStuck():
+                for site in self._sites(names):
+                    site.freeze_player()
             case what.LinkDown() | what.LinkUp() | what.LinkSlow() | what.LinkLoss():
                 for site in self._sites(names):
                     _change_link(site, event)
@@ -158,6 +161,9 @@ class Performer:
                 await world.set_clock(names, **clock_facts(event))
             case what.AmplifierDead(dead=dead):
                 await world.set_amplifier_dead(names, dead=dead)
+            case what.PlayerSilent(silent=silent, until=until):
+                until_restart = until == "restart"
+                await world.set_card_silent(names, silent=silent, until_restart=until_restart)
             case _:
                 await self._in_the_computers(event, names)
 

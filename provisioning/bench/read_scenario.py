@@ -17,6 +17,7 @@ from contract.model import Priority
 from provisioning.bench.errors import BenchError
 from provisioning.bench.happenings import NOT_YET, CorruptCache, Happening, kinds
 from provisioning.bench.scenario import (
+    CHIME,
     AlarmExpectation,
     BoardName,
     BulletinFile,
@@ -264,9 +265,9 @@ def _expectation_troubles(
 ) -> Iterator[str]:
     match expected:
         case HeardExpectation(heard=name):
-            yield from _unknown(f"{where}: heard", name, bulletins)
+            yield from _unknown(f"{where}: heard", name, [*bulletins, CHIME])
         case NotHeardExpectation(not_heard=name):
-            yield from _unknown(f"{where}: not_heard", name, bulletins)
+            yield from _unknown(f"{where}: not_heard", name, [*bulletins, CHIME])
         case JournalExpectation(journal=match):
             if match.bulletin is not None:
                 yield from _unknown(f"{where}: journal.bulletin", match.bulletin, bulletins)

@@ -12,6 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from hardware.chime import chime
 from hardware.clock import SystemClock
 from provisioning.bench.cluster_site import RECORDED
 from provisioning.bench.errors import BenchError, HubRefusedError
@@ -23,7 +24,7 @@ from provisioning.bench.processes import check_tools, until
 from provisioning.bench.read_scenario import read_scenario
 from provisioning.bench.report import Report, write_journals, write_report
 from provisioning.bench.rig import Rig
-from provisioning.bench.scenario import Scenario
+from provisioning.bench.scenario import CHIME, Expectation, Scenario
 from provisioning.bench.sounds import decode, make_if_missing, writable_folder
 from provisioning.bench.watching import Watch, in_words
 
@@ -119,6 +120,8 @@ class ScenarioRun:
             samples = await decode(await api.sound(made.sha256), one.id)
             self._sources[one.id] = Source(made.id, samples)
             self._say(f"ingested {one.id}: {made.duration_ms / 1000:.1f} s, {made.size_bytes} B")
+        if any(CHIME in _sounds_of(one) for one in self._scenario.expectations):
+            self._sources[CHIME] = Source("", await decode(chime(), CHIME))
 
     # at_s = 0
 
@@ -232,6 +235,10 @@ class ScenarioRun:
 
 def _holds_all(state: ClusterState) -> bool:
     return state.holds_all
+
+
+def _sounds_of(expected: Expectation) -> tuple[str, ...]:
+    return (getattr(expected, "heard", ""), getattr(expected, "not_heard", ""))
 
 
 def _told(cluster: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -17,6 +17,9 @@ COMMUNE = "binh-lu"
 AtS = Annotated[float, Meta(ge=0, le=86_400)]
 """Seconds after the instant at which every cluster holds its plan and sounds."""
 Label = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Heard = Annotated[str, Meta(pattern=r"^(@chime|[a-z0-9][a-z0-9._-]{0,63})$")]
+"""A bulletin of the scenario, or the station chime that every cluster has."""
+CHIME = "@chime"
 Window = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -76,7 +79,7 @@ class HeardExpectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
         resumed_by_s: It sounds again by then, after a gap.
     """
 
-    heard: Label
+    heard: Heard
     cluster: str | tuple[str, ...] = "all"
     starts_at_s: AtS | None = None
     within_ms: Annotated[float, Meta(ge=0)] = 200.0
@@ -90,7 +93,7 @@ class HeardExpectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class NotHeardExpectation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """No part of the bulletin sounds from the horn, at all or within a window."""
 
-    not_heard: Label
+    not_heard: Heard
     cluster: str | tuple[str, ...] = "all"
     from_s: AtS = 0.0
     to_s: AtS | None = None
