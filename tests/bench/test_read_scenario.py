@@ -46,6 +46,17 @@ def test_a_sound_may_be_made_of_the_text_beside_it(scenario_file: Write, example
     assert len(read_scenario(path).bulletins) == 1
 
 
+def test_the_station_chime_is_a_sound_that_every_scenario_knows(
+    scenario_file: Write, example: str
+) -> None:
+    text = example.replace('heard = "tin-chieu"', 'heard = "@chime"')
+    assert read_scenario(scenario_file(text)).expectations[0] == HeardExpectation(
+        cluster="bl-02", heard="@chime", starts_at_s=20, within_ms=200
+    )
+    other = text.replace("@chime", "@bell")
+    assert "heard: " in refusal(scenario_file(other))
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_scenario(path: Path) -> None:
     assert read_scenario(path).expectations
