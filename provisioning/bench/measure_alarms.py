@@ -15,7 +15,8 @@ from provisioning.bench.verbs import say
 PHASE_S = 60.0
 """Links are cut at instants spread over one beat's interval: each trial meets the beat elsewhere."""
 SHORT_S = (120.0, 240.0)
-LONG_S = (610.0, 660.0)
+LONG_S = (760.0, 800.0)
+"""Long enough that a cluster has given up being eager (`edge.shell.link.EAGER_S`), whenever it found out."""
 LOST_LIMIT_S = 100.0
 BACK_LIMIT_S = {"short": 10.0, "long": 60.0}
 PATIENCE_S = 200.0
