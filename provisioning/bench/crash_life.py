@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import random
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -157,8 +158,10 @@ class Life:
     async def _kill_after(self, process: asyncio.subprocess.Process, until: Any) -> None:  # noqa: ANN401
         with suppress(TimeoutError):
             await until
-        with suppress(ProcessLookupError):
-            process.kill()
+        # `process.kill` would look for its end by itself, and asyncio would then wait for it in vain.
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
 
     # What it says
 
