@@ -96,6 +96,14 @@ def _hub_trials(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     crash.add_argument("--out", type=Path, metavar="FILE.json")
 
 
+def _boots(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    power = verbs.add_parser("boots", help="power comes back without a network, many times")
+    power.set_defaults(verb="provisioning.bench.measure_boots:boots")
+    power.add_argument("--n", type=_crashes, default=50, help="how many boots")
+    power.add_argument("--clusters", type=_count, default=5, help="that boot at once")
+    power.add_argument("--dir", type=Path, default=Path(".work/boots"))
+
+
 def _add_measures(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     measure = verbs.add_parser("benchmark", help="measure the rig")
     measure.set_defaults(verb="provisioning.bench.benchmark:benchmark")
@@ -119,6 +127,7 @@ def _add_measures(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     home.add_argument("--clusters", type=_count, default=3, help="that return at once")
     home.add_argument("--rounds", type=_count, default=2, help="how often all of it")
     home.add_argument("--dir", type=Path, default=Path(".work/reconnect"))
+    _boots(verbs)
     _crash_trials(verbs)
     _hub_trials(verbs)
     shaky = verbs.add_parser("flap", help="what a link costs that dies every few seconds")

@@ -17,6 +17,7 @@ from provisioning.bench.errors import BenchError
 from provisioning.bench.figures import Figure, table
 from provisioning.bench.measure_air import measure_air
 from provisioning.bench.measure_cost import measure_idle, measure_load
+from provisioning.bench.measure_ready import measure_ready
 from provisioning.bench.measure_start import measure_start
 from provisioning.bench.processes import check_tools
 from provisioning.bench.report import versions
@@ -32,9 +33,10 @@ class Extent(Struct, frozen=True, kw_only=True):
     again: int = 3
     idle_s: float = 300.0
     window_s: float = 60.0
+    boots: int = 20
 
 
-QUICK = Extent(starts=2, pairs=1, again=1, idle_s=20.0, window_s=10.0)
+QUICK = Extent(boots=3, starts=2, pairs=1, again=1, idle_s=20.0, window_s=10.0)
 
 
 class Benchmark(Struct, frozen=True, kw_only=True):
@@ -74,14 +76,16 @@ async def benchmark(wanted: argparse.Namespace) -> int:
 
 
 async def _measure(work: Path, extent: Extent) -> AsyncIterator[list[Figure]]:
-    say(f"1 of 4: what people hear (about {_air_s(extent) / 60:.0f} min)")
+    say(f"1 of 5: what people hear (about {_air_s(extent) / 60:.0f} min)")
     yield await measure_air(work / "air", say, starts=extent.starts, pairs=extent.pairs)
-    say(f"2 of 4: what one cluster costs (about {2 * extent.window_s / 60 + 1:.0f} min)")
+    say(f"2 of 5: what one cluster costs (about {2 * extent.window_s / 60 + 1:.0f} min)")
     yield await measure_load(work / "load", say, window_s=extent.window_s)
-    say("3 of 4: how soon the rig is heard (about 3 min)")
+    say("3 of 5: how soon the rig is heard (about 3 min)")
     yield await measure_start(work / "start", say, again=extent.again)
-    say(f"4 of 4: what idling costs (about {extent.idle_s / 60 + 1:.0f} min)")
+    say(f"4 of 5: what idling costs (about {extent.idle_s / 60 + 1:.0f} min)")
     yield await measure_idle(work / "idle", say, idle_s=extent.idle_s)
+    say(f"5 of 5: how soon an agent is ready (about {extent.boots * 4 / 60:.0f} min)")
+    yield await measure_ready(work / "ready", say, starts=extent.boots)
 
 
 def _air_s(extent: Extent) -> float:
