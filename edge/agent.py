@@ -138,11 +138,13 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     status_file = StatusFile(state / "run" / "status.json")
     ration = Ration(clock=clock, ledger=ledger)
     fetcher = _fetcher(config, clock, state, cache, inbox, ration)
+    card_keeper = CardKeeper(ledger=ledger, cache=cache, ration=ration, on_event=inbox.put)
     assembly = assemble(
         Opened(
             config=config,
             clock=clock,
             clock_doubt=lambda: clock.doubt,
+            card=lambda: card_keeper.current,
             modem_power=devices.modem,
             limits=Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s),
             state=state,
@@ -181,7 +183,6 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
         ledger=ledger,
         link=link,
     )
-    card_keeper = CardKeeper(ledger=ledger, cache=cache, on_event=inbox.put)
     scrub = Scrub(
         cache=cache,
         look=assembly.runner.look,

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from contract.ports import Clock
 from contract.status import Reported
+from edge.core.card_words import CardStatus
 from edge.core.clock_trust import Doubt
 from edge.core.state import Limits
 from edge.shell.acks import Acks
@@ -44,6 +45,7 @@ class Opened(Struct, frozen=True, kw_only=True):
 
     Attributes:
         clock_doubt: Why the clock is not believed further.
+        card: What is on the card.
         modem_power: The modem's supply, where the cabinet has a relay for it.
     """
 
@@ -62,6 +64,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     blank: Reported
     on_turn: Callable[[], None] = lambda: None
     clock_doubt: Callable[[], Doubt] = lambda: Doubt.NONE
+    card: Callable[[], CardStatus | None] = lambda: None
     modem_power: ModemPower | None = None
 
 
@@ -110,6 +113,7 @@ def assemble(opened: Opened) -> Assembly:
         cache=o.cache,
         status_file=o.status_file,
         faults=faults,
+        card=o.card,
         blank=o.blank,
     )
     plans = PlanKeeper(

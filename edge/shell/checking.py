@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import aiomqtt
 from msgspec import Struct
 
+from edge.core.card_words import CardStatus, data_words, room_words
+from edge.core.words import Language
 from edge.shell.clock_check import judge_agent_clock, judge_told_clock
 from edge.shell.config import EdgeConfig, HubAddress, load_config
 from edge.shell.fault_verdicts import judge_faults
@@ -78,7 +80,34 @@ def judge_status(status: Status) -> Iterator[Verdict]:
     yield good(Words("Tăng âm", "Amplifier"), amplifier)
     yield judge_arrester(reported.arrester_ok)
     yield judge_told_clock(status)
+    if status.card is not None:
+        yield from judge_card(status.card)
     yield from judge_faults(reported.faults)
+
+
+def judge_card(card: CardStatus) -> Iterator[Verdict]:
+    """What is on the card, and what was fetched."""
+    vi, en = Language.VI, Language.EN
+    yield good(
+        Words("Tệp trên thẻ", "Sounds on the card"),
+        Words(room_words(card, vi), room_words(card, en)),
+    )
+    yield good(
+        Words("Dữ liệu tháng này", "Data this month"),
+        Words(data_words(card, vi), data_words(card, en)),
+    )
+    if card.rows_in_memory:
+        yield bad(
+            Words("Nhật ký", "Journal"),
+            Words(
+                f"{card.rows_in_memory} dòng chờ trong bộ nhớ, thẻ không ghi được",
+                f"{card.rows_in_memory} rows wait in memory, the card takes nothing",
+            ),
+            Words(
+                "đừng ngắt điện khi chưa có mạng để gửi về xã; giải phóng hoặc thay thẻ nhớ",
+                "do not cut the power before they have reached the hub; make room on the card, or replace it",
+            ),
+        )
 
 
 def judge_libvlc(version: str | None) -> Verdict:

@@ -15,6 +15,7 @@ from contract.journal import ItemRow
 from contract.model import ZONE
 from contract.note import NoteRefused, open_note
 from contract.status import Reported
+from edge.core.card_words import card_lines
 from edge.core.clock_trust import Doubt, Standing
 from edge.core.explain import explain
 from edge.core.fault_words import fault_line
@@ -75,7 +76,8 @@ def _status(options: argparse.Namespace) -> int:
         return 1
     link = _link_in_words(found, SystemClock().mono_ns() // NS_PER_MS, language)
     lines = status_lines(found.reported, link=link, language=language)
-    _print(*lines, *clock_lines(found, SystemClock().mono_ns(), language))
+    on_card = card_lines(found.card, language) if found.card else []
+    _print(*lines, *on_card, *clock_lines(found, SystemClock().mono_ns(), language))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from contract.model import Desired
 from contract.ports import Clock
 from contract.status import OnAir, Reported
 from contract.topics import Kind
+from edge.core.card_words import CardStatus
 from edge.core.state import OpenItem
 from edge.shell.airing import Airing
 from edge.shell.clock_watch import ClockWatch
@@ -38,7 +40,7 @@ class Reporter:
         arrester_ok: Whether the surge arrester is whole; None before the first reading.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part by its name
         self,
         *,
         clock: Clock,
@@ -47,6 +49,7 @@ class Reporter:
         cache: SoundCache,
         status_file: StatusFile,
         faults: FaultBoard,
+        card: Callable[[], CardStatus | None],
         blank: Reported,
     ) -> None:
         self._clock = clock
@@ -55,6 +58,7 @@ class Reporter:
         self._cache = cache
         self._status_file = status_file
         self._faults = faults
+        self._card = card
         self._current = blank
         self._changed = asyncio.Event()
         self.software = blank.software
@@ -100,7 +104,7 @@ class Reporter:
             self._changed.set()
         self._current = report
         self._status_file.write(
-            report, link_up=airing.link_up, clock=self._watch.status(), link=link
+            report, link_up=airing.link_up, clock=self._watch.status(), link=link, card=self._card()
         )
 
     def link_is_up(self) -> None:

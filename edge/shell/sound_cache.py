@@ -47,6 +47,7 @@ class CacheFigures(Struct, frozen=True, kw_only=True):
     """
 
     bytes: int
+    free_bytes: int
     quota_bytes: int
     aside: int
     all_read_since: datetime | None
@@ -206,6 +207,7 @@ class SoundCache:
         oldest = self.longest_unread()
         return CacheFigures(
             bytes=sum(_size(path) for path in self._files()),
+            free_bytes=self._free_bytes(),
             quota_bytes=self._quota_bytes,
             aside=len(self._aside()),
             all_read_since=oldest[1] if oldest else None,

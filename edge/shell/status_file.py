@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.status import Reported
+from edge.core.card_words import CardStatus
 from edge.core.clock_trust import Doubt
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Status(Struct, frozen=True, kw_only=True):
     agent: int
     clock: ClockStatus = ClockStatus()
     link: LinkStatus = LinkStatus()
+    card: CardStatus | None = None
     birth: str = ""
 
 
@@ -89,6 +91,7 @@ class StatusFile:
         link_up: bool,
         clock: ClockStatus | None = None,
         link: LinkStatus | None = None,
+        card: CardStatus | None = None,
     ) -> None:
         """Replaces the status when it says anything new."""
         status = Status(
@@ -97,6 +100,7 @@ class StatusFile:
             agent=os.getpid(),
             clock=clock or ClockStatus(),
             link=link or LinkStatus(),
+            card=card,
             birth=self._own_birth,
         )
         if self._last is not None and status == replace(

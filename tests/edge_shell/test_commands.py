@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from contract.ids import BulletinId, ClusterId, Sha256, SlotId
 from contract.journal import ItemRow, Outcome, Reason
 from contract.ports import ClockTrust
 from contract.status import OnAir, Reported
 from edge.app import main
+from edge.core.card_words import CardStatus
 from edge.core.clock_trust import Doubt
 from edge.core.words import Language
+from edge.shell.checking import judge_card
 from edge.shell.commands import clock_lines, parse_instant
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
@@ -126,6 +129,44 @@ def test_status_says_how_the_cluster_is(ask: Ask, state: Path) -> None:
         "Giờ của cụm: ?",
         "đồng hồ theo RTC, từ 08:00:00 01-01-1970",
     ]
+
+
+CARD = CardStatus(
+    free_mib=812,
+    sounds_mib=120.5,
+    quota_mib=4096,
+    aside=1,
+    all_read_since=datetime.fromisoformat("2026-11-22T02:10:00+07:00"),
+    month_mib=12.5,
+    budget_mib=500,
+    rows_in_memory=3,
+)
+
+
+def test_status_says_what_is_on_the_card_and_what_was_fetched(ask: Ask, state: Path) -> None:
+    StatusFile(state / "run" / "status.json").write(report(soon()), link_up=True, card=CARD)
+    _, said, _ = ask("status")
+    for line in (
+        "Thẻ nhớ: còn trống 812 MiB; tệp âm thanh 120.5 / 4096 MiB, 1 tệp hỏng để riêng",
+        "Đọc lại tệp trên thẻ: đủ, từ 02:10 22-11-2026",
+        "Dữ liệu tháng này: 12.5 / 500 MiB",
+        "Thẻ nhớ không ghi được: 3 dòng nhật ký chờ trong bộ nhớ, mất điện là mất",
+    ):
+        assert line in said.splitlines()
+    StatusFile(state / "run" / "status.json").write(
+        report(soon()), link_up=True, card=CardStatus(free_mib=5, sounds_mib=0, quota_mib=16)
+    )
+    _, said, _ = ask("status", "--english")
+    assert "Card: 5 MiB free; sounds 0.0 / 16 MiB" in said.splitlines()
+    assert "Sounds on the card read again: not all of them yet" in said.splitlines()
+    assert "Data this month: 0.0 MiB, no limit" in said.splitlines()
+
+
+def test_check_says_that_rows_wait_in_memory_and_what_to_do() -> None:
+    verdicts = list(judge_card(CARD))
+    assert [verdict.holds for verdict in verdicts] == [True, True, False]
+    assert verdicts[-1].advice is not None
+    assert all(verdict.holds for verdict in judge_card(replace(CARD, rows_in_memory=0)))
 
 
 def five_past(mono_ns: int, doubt: Doubt = Doubt.NONE) -> ClockStatus:

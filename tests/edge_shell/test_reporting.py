@@ -43,6 +43,7 @@ class Desk:
             cache=self.cache,
             status_file=self.status,
             faults=self.faults,
+            card=lambda: None,
             blank=blank,
         )
         player: Any = None
