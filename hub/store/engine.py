@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -98,10 +99,26 @@ def open_store(url: str, database: Path) -> Store:
     try:
         with store.writing() as connection:
             migrate(connection)
-    except HubError:
+        if not url:
+            _bring_to_disk(database)
+    except (HubError, OSError):
         store.close()
         raise
     return store
+
+
+def _bring_to_disk(database: Path) -> None:
+    """What a killed hub had written and not synced is read again now: it must not be shown, and then lost.
+
+    All of that is in the log beside the database. The database itself must not be opened here: closing it would undo
+    the locks that SQLite holds on it for the whole process.
+    """
+    with suppress(FileNotFoundError):
+        handle = os.open(database.with_name(f"{database.name}-wal"), os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _file(database: Path) -> URL:
