@@ -15,7 +15,7 @@ from tests.sixty_days.jumping import Agenda, JumpingClock
 
 NEWS_S = 0.02
 """From what happens in the player to what the loop hears of it."""
-PROGRESS_S = 20.0
+PROGRESS_S = 60.0
 
 
 class Heard(Struct, kw_only=True):
