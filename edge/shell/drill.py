@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import logging
-import os
 import random
 import sys
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from contract.codec import Refused
-from contract.ids import BulletinId, ClusterId, CommuneId, Sha256, SlotId
-from contract.journal import EventKind, EventRow, ItemRow, JournalRow, Outcome, Reason
+from contract.ids import ClusterId, CommuneId
+from contract.journal import ItemRow
 from contract.model import Desired
 from contract.note import VerifierKey
-from contract.ports import ClockTrust
 from contract.topics import Kind
-from edge.core.rows import UNNUMBERED
-from edge.core.state import OpenItem
 from edge.shell.download import Download
+from edge.shell.drill_day import Day, mark_of, tell
 from edge.shell.fetcher import Fetcher
 from edge.shell.files import open_for_reading
 from edge.shell.inbox import Event, SoundArrived, SoundDamaged, SoundRefused
@@ -44,7 +38,6 @@ from edge.shell.sound_cache import SoundCache, hash_file
 from edge.shell.start_check import StartCheck
 from hardware.clock import SystemClock
 
-BEGAN = datetime(2026, 11, 24, tzinfo=UTC)
 GATHER_S = 0.02
 LONGEST_PAUSE_S = 0.02
 
@@ -72,16 +65,6 @@ class Orders(Struct, frozen=True, kw_only=True):
     delivers_only: bool = False
 
 
-def tell(**fact: Any) -> None:  # noqa: ANN401 - what is told is JSON
-    """One fact, at once."""
-    os.write(1, msgspec.json.encode(fact) + b"\n")
-
-
-def mark_of(row: JournalRow) -> str:
-    """Tells one content of a row from another."""
-    return hashlib.sha256(msgspec.json.encode(row)).hexdigest()[:16]
-
-
 class Pipe:
     """The link of the drill: what is published is told."""
 
@@ -102,9 +85,9 @@ class Drill:
         store = Path(orders.store)
         self._orders = orders
         self._dice = random.Random(orders.seed)  # noqa: S311 - a simulation
-        self._rows = 0
         self._path = store / "ledger.db"
         self._ledger = Ledger(self._path)
+        self._day = Day(self._ledger, self._dice, orders.name)
         self._cache = SoundCache(store / "sounds", store / "cache.db")
         clock = SystemClock()
         self._fetcher = Fetcher(
@@ -202,79 +185,15 @@ class Drill:
 
     async def _busy(self) -> None:
         doings = [
-            *[self._note] * 5, *[self._open_and_close] * 3, *[self._ask] * 2,
-            self._count, self._move_watermark, self._prune, self._relink, self._play,
+            *[self._day.something] * 11, *[self._ask] * 2, self._relink, self._play,
         ]  # fmt: skip
         while True:
             await self._dice.choice(doings)()
             self._outbox.poke()
             await asyncio.sleep(self._dice.uniform(0, LONGEST_PAUSE_S))
 
-    def _next_name(self) -> str:
-        self._rows += 1
-        return f"{self._orders.name}.{self._rows}"
-
-    async def _note(self) -> None:
-        detail = self._next_name() + "x" * self._dice.choice([0, 10, 400, 3000])
-        row = self._ledger.append(
-            EventRow(number=UNNUMBERED, event=EventKind.SURGE, at=self._at(), detail=detail)
-        )
-        self._tell_row(row)
-
-    async def _open_and_close(self) -> None:
-        """An item goes on air, or the one that is ends; one that a crash cut off ends now."""
-        item = self._ledger.open_item()
-        if item is None:
-            self._ledger.set_open(self._item_on_air())
-            return
-        row = ItemRow(
-            number=UNNUMBERED,
-            slot=item.slot,
-            bulletin=item.bulletin,
-            sha256=item.sha256,
-            planned_at=item.planned_at,
-            outcome=Outcome.COMPLETED,
-            reason=Reason.PLANNED,
-        )
-        self._tell_row(self._ledger.close_item(row))
-
-    def _item_on_air(self) -> OpenItem:
-        at = self._at()
-        return OpenItem(
-            slot=SlotId(self._next_name()),
-            bulletin=BulletinId("b"),
-            sha256=Sha256("0" * 64),
-            planned_at=at,
-            begun_at=at,
-            started_at=at,
-            heard_until=at,
-            bulletin_at_ms=0,
-            duration_ms=60_000,
-            reason=Reason.PLANNED,
-            volume_pct=80,
-            clock_trust=ClockTrust.RTC,
-            link_up=True,
-            plan_version=1,
-        )
-
-    def _tell_row(self, row: JournalRow) -> None:
-        if not self._ledger.is_behind:
-            tell(say="row", epoch=self._ledger.epoch, number=row.number, mark=mark_of(row))
-
-    def _at(self) -> datetime:
-        return BEGAN + timedelta(seconds=self._dice.randint(0, 86_400))
-
     async def _ask(self) -> None:
         tell(say="ask")
-
-    async def _count(self) -> None:
-        self._ledger.add("surges", 1)
-
-    async def _move_watermark(self) -> None:
-        self._ledger.set_watermark(self._at())
-
-    async def _prune(self) -> None:
-        self._ledger.prune(BEGAN + timedelta(days=30))
 
     async def _relink(self) -> None:
         self._fetcher.link_is_up()
