@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from contract.pack import PackKind
 from hub.cli.speak import complain
 from hub.errors import HubError
 
@@ -63,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     _user(verbs)
     _cluster(verbs)
     _push(verbs)
+    _emergency(verbs)
+    _pack(verbs)
     _backup(verbs)
     return top
 
@@ -151,6 +154,35 @@ def _package_of(made: argparse.ArgumentParser) -> None:
     made.add_argument("--mqtt-address", metavar="HOST:PORT", help="where the edge finds Mosquitto")
     made.add_argument("--media-url", metavar="URL", help="where the edge finds sound files")
     made.add_argument("--out", required=True, metavar="FILE.toml", help="the edge's configuration")
+
+
+def _emergency(verbs: Verbs) -> None:
+    inner = verbs.add_parser("emergency", help="over everything, at once").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    made = _verb(inner, "start", "hub.cli.emergency:start", "sound it now on every cluster")
+    made.add_argument("what", help="a file, a bulletin (b-...) or a warning of the pack (flood)")
+    made.add_argument("--clusters", default="all", help="all, or names: bl-01,bl-02")
+    made.add_argument("--mode", default="live", choices=("live", "drill"))
+    made.add_argument("--word", required=True, help="'KHẨN CẤP', or 'DIỄN TẬP' for a drill")
+    made.add_argument("--repeats", type=int, default=2)
+    made.add_argument("--gap-s", type=int, default=5, help="between two")
+    made.add_argument("--valid-s", type=int, default=1800, help="not begun later than this")
+    made.add_argument("--follow-s", type=float, default=60, help="tell answers for so long")
+    made = _verb(inner, "stop", "hub.cli.emergency:stop", "end one, or all")
+    made.add_argument("id", nargs="?")
+    made = _verb(inner, "show", "hub.cli.emergency:show", "what each cluster made of it")
+    made.add_argument("--last", type=int, default=3, help="so many orders")
+
+
+def _pack(verbs: Verbs) -> None:
+    inner = verbs.add_parser(
+        "pack", help="warnings that lie ready on every cluster"
+    ).add_subparsers(required=True, metavar="VERB")
+    made = _verb(inner, "make", "hub.cli.pack:make", "speak the warnings and take them in")
+    made.add_argument("kind", nargs="*", help=f"default: all of {', '.join(PackKind)}")
+    made.add_argument("--text", metavar="FILE", help="other words for one kind")
+    made.add_argument("--sound", metavar="FILE", help="a recording for one kind: another language")
 
 
 def _push(verbs: Verbs) -> None:

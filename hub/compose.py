@@ -62,7 +62,7 @@ def compose(state: StateDir, clock: HubClock) -> Parts:
     operations = Operations(
         people=People(store, clock),
         clusters=Clusters(store, clock, issuer, outbox, users, live),
-        bulletins=Bulletins(store, clock),
+        bulletins=Bulletins(store, clock, issuer, outbox),
         slots=Slots(store, clock, settings, issuer, outbox, live),
         emergencies=Emergencies(store, clock, settings, signer, orders, live),
         journal=Journal(store, clock),

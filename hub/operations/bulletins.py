@@ -10,8 +10,10 @@ from contract.ids import BulletinId, Sha256
 from contract.model import Priority
 from contract.pack import PackKind
 from hub import refusals
+from hub.bell import Bell
 from hub.clock import HubClock
 from hub.core.model import BulletinRecord
+from hub.issuer import Issuer
 from hub.store import bulletins as rows
 from hub.store.engine import Store
 from hub.store.people import note_audit
@@ -34,9 +36,11 @@ class NewBulletin(Struct, frozen=True, kw_only=True):
 class Bulletins:
     """The bulletins of the commune."""
 
-    def __init__(self, store: Store, clock: HubClock) -> None:
+    def __init__(self, store: Store, clock: HubClock, issuer: Issuer, outbox: Bell) -> None:
         self._store = store
         self._clock = clock
+        self._issuer = issuer
+        self._outbox = outbox
 
     async def add(self, new: NewBulletin, *, by: str) -> BulletinRecord:
         """Keeps a bulletin whose sound lies in the media folder."""
@@ -60,8 +64,11 @@ class Bulletins:
             with self._store.writing() as connection:
                 rows.insert(connection, made)
                 note_audit(connection, now, by, "bulletin.add", f"{made.id} {made.title}")
+                if made.pack is not None:  # it lies ready on every cluster from now on
+                    self._issuer.issue(connection, now)
 
         await self._store.aside(work)
+        self._outbox.ring()
         return made
 
     async def everything(self) -> tuple[BulletinRecord, ...]:

@@ -17,6 +17,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from contract.model import Priority
+from contract.pack import PackKind
 from hub.core.model import BulletinRecord
 from hub.hub import Hub
 from hub.media import IngestError, IngestLimits, faults, ingest
@@ -76,7 +77,7 @@ async def sweep_staging(media: Path) -> None:
 
 @post("/", request_max_body_size=None, operation_class=UploadOperation)
 async def add(request: PersonRequest, hub: NamedDependency[Hub]) -> BulletinRecord:
-    """Takes a sound in: form fields `file`, `title`, `priority` (normal or priority)."""
+    """Takes a sound in: form fields `file`, `title`, `priority`, and `pack` for a warning that lies ready."""
     limits = ingest_limits(hub.settings.media)
     declared = request.headers.get("Content-Length", "")
     if declared.isdigit() and int(declared) > limits.max_bytes + FORM_OVERHEAD_BYTES:
@@ -98,6 +99,7 @@ async def add(request: PersonRequest, hub: NamedDependency[Hub]) -> BulletinReco
         loudness_lufs=sound.loudness_lufs,
         true_peak_dbtp=sound.true_peak_dbtp,
         source_name=upload.file_name or "",
+        pack=_pack(upload.fields.get("pack", "")),
     )
     return await hub.operations.bulletins.add(new, by=request.user.name)
 
@@ -115,6 +117,13 @@ def _priority(text: str) -> Priority:
         return Priority(text or Priority.NORMAL)
     except ValueError as error:
         raise refusals.bad_request("priority: normal, priority") from error
+
+
+def _pack(text: str) -> PackKind | None:
+    try:
+        return PackKind(text) if text else None
+    except ValueError as error:
+        raise refusals.bad_request(f"pack: {', '.join(PackKind)}") from error
 
 
 def _title(upload: Upload) -> str:
