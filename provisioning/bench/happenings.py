@@ -72,6 +72,20 @@ class PowerRestore(_Somewhere, frozen=True, kw_only=True, tag="power_restore", t
     """Power is back and the agent starts."""
 
 
+class EmergencyBegins(_Somewhere, frozen=True, kw_only=True, tag="emergency", tag_field="do"):
+    """An officer sounds a bulletin at once, over everything."""
+
+    bulletin: str
+    mode: Literal["live", "drill"] = "live"
+    repeats: Annotated[int, Meta(ge=1, le=10)] = 1
+    gap_s: Annotated[int, Meta(ge=0, le=600)] = 2
+    valid_s: Annotated[int, Meta(ge=60, le=86_400)] = 1800
+
+
+class EmergencyStop(_AtTheHub, frozen=True, kw_only=True, tag="emergency_stop", tag_field="do"):
+    """An officer ends every emergency."""
+
+
 class HubKill(_AtTheHub, frozen=True, kw_only=True, tag="hub_kill", tag_field="do"):
     """SIGKILL to the hub; its Mosquitto dies with it."""
 
@@ -232,6 +246,8 @@ Happening = (
     | StartAgent
     | PowerCut
     | PowerRestore
+    | EmergencyBegins
+    | EmergencyStop
     | HubKill
     | HubStart
     | HubBackup
@@ -260,7 +276,7 @@ Happening = (
     | SlotMove
 )
 
-NOT_YET = frozenset({"mains_off", "key_switch", "emergency", "live"})
+NOT_YET = frozenset({"mains_off", "key_switch", "live"})
 """Planned kinds that no driver or hub knows yet."""
 
 

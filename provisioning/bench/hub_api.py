@@ -76,11 +76,14 @@ class HubApi:
         """Every cluster as it is now."""
         return convert(await self._call("GET", "/api/clusters"), list[ClusterState])
 
-    async def upload(self, file: Path, title: str, priority: str) -> IngestedBulletin:
-        """Has a sound ingested."""
+    async def upload(
+        self, file: Path, title: str, priority: str, pack: str = ""
+    ) -> IngestedBulletin:
+        """Has a sound ingested; one of the emergency pack then lies ready on every cluster."""
         boundary = secrets.token_hex(16)
         data = await asyncio.to_thread(file.read_bytes)
-        body = _form(boundary, {"title": title, "priority": priority}, file.name, data)
+        fields = {"title": title, "priority": priority, "pack": pack}
+        body = _form(boundary, fields, file.name, data)
         kind = f"multipart/form-data; boundary={boundary}"
         return convert(await self._call("POST", "/api/bulletins", body, kind), IngestedBulletin)
 
@@ -98,6 +101,22 @@ class HubApi:
     async def stop(self, slot: str) -> None:
         """Stops what a slot has on air, else its next start."""
         await self._call("POST", f"/api/slots/{slot}/stop", b"{}")
+
+    async def sound_emergency(self, bulletin: str, clusters: str | list[str], **more: Any) -> str:  # noqa: ANN401 - as the order has them
+        """Sounds a bulletin at once, over everything; returns the order's id."""
+        order = {"bulletin": bulletin, "clusters": clusters, **more}
+        word = "DIỄN TẬP" if more.get("mode") == "drill" else "KHẨN CẤP"
+        body = json.dumps({"order": order, "word": word}).encode()
+        return str((await self._call("POST", "/api/emergencies", body))["id"])
+
+    async def stop_emergencies(self) -> None:
+        """Ends every emergency."""
+        await self._call("POST", "/api/emergencies/stop", b"{}")
+
+    async def emergencies(self) -> list[Json]:
+        """The newest orders with every cluster's answer, newest first."""
+        found: list[Json] = await self._call("GET", "/api/emergencies")
+        return found
 
     async def bulletins(self) -> list[Json]:
         """All bulletins."""

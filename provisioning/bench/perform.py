@@ -72,6 +72,10 @@ class Performer:
         match event:
             case what.HubKill() | what.HubStart() | what.HubBackup() | what.HubRestore():
                 await self._with_the_hub(event)
+            case what.EmergencyBegins():
+                await self._sound_emergency(event, names)
+            case what.EmergencyStop():
+                await self._rig.hub.api.stop_emergencies()
             case what.SlotCancel() | what.SlotStop() | what.SlotMove():
                 await self._change_slot(event, t0)
             case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():
@@ -95,6 +99,16 @@ class Performer:
                 await self._tell_kernels(event, names)
             case _:
                 await self._in_the_world(event, names)
+
+    async def _sound_emergency(self, event: what.EmergencyBegins, names: list[str]) -> None:
+        await self._rig.hub.api.sound_emergency(
+            self._bulletins[event.bulletin].id,
+            "all" if event.cluster == "all" else names,
+            mode=event.mode,
+            repeats=event.repeats,
+            gap_s=event.gap_s,
+            valid_s=event.valid_s,
+        )
 
     async def _with_the_hub(self, event: what.Happening) -> None:
         match event:

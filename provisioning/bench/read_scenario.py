@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from contract.model import Priority
 from provisioning.bench.errors import BenchError
-from provisioning.bench.happenings import NOT_YET, CorruptCache, Happening, kinds
+from provisioning.bench.happenings import NOT_YET, CorruptCache, EmergencyBegins, Happening, kinds
 from provisioning.bench.scenario import (
     CHIME,
     AlarmExpectation,
@@ -139,10 +139,7 @@ def _each(raw: dict[str, Any], key: str, read: Any, mistakes: list[str]) -> list
 
 
 def _bulletin(row: dict[str, Any]) -> BulletinFile:
-    made = _convert(row, BulletinFile)
-    if made.priority is Priority.EMERGENCY:
-        raise _Mistake("priority: 'emergency' is not there yet (only normal and priority are)")
-    return made
+    return _convert(row, BulletinFile)
 
 
 def _slot(row: dict[str, Any]) -> PlannedSlot:
@@ -240,6 +237,7 @@ def _dangling(scenario: Scenario) -> Iterator[str]:
         yield from _file_troubles(f"bulletin {number}: file", scenario.sound_path(one))
     for number, slot in enumerate(scenario.slots, 1):
         yield from _unknown(f"slot {number}: bulletin", slot.bulletin, bulletins)
+        yield from _emergency_by_slot(f"slot {number}: bulletin", slot, scenario)
         yield from _unknown_clusters(f"slot {number}: clusters", slot.clusters, scenario)
     for number, event in enumerate(scenario.events, 1):
         yield from _event_troubles(f"event {number}", event, scenario, bulletins, slots)
@@ -249,12 +247,18 @@ def _dangling(scenario: Scenario) -> Iterator[str]:
         yield from _expectation_troubles(where, expected, bulletins, slots)
 
 
+def _emergency_by_slot(where: str, slot: PlannedSlot, scenario: Scenario) -> Iterator[str]:
+    urgent = [one.id for one in scenario.bulletins if one.priority is Priority.EMERGENCY]
+    if slot.bulletin in urgent:
+        yield f"{where}: {slot.bulletin!r} is an emergency: sound it by an event"
+
+
 def _event_troubles(
     where: str, event: Happening, scenario: Scenario, bulletins: list[str], slots: list[str]
 ) -> Iterator[str]:
     if (cluster := getattr(event, "cluster", None)) is not None:
         yield from _unknown_clusters(f"{where}: cluster", cluster, scenario)
-    if isinstance(event, CorruptCache):
+    if isinstance(event, CorruptCache | EmergencyBegins):
         yield from _unknown(f"{where}: bulletin", event.bulletin, bulletins)
     if (slot := getattr(event, "slot", None)) is not None:
         yield from _unknown(f"{where}: slot", slot, slots)

@@ -111,7 +111,7 @@ class ScenarioRun:
         for one in self._scenario.bulletins:
             path = self._scenario.sound_path(one)
             try:
-                made = await api.upload(path, one.id, one.priority)
+                made = await api.upload(path, one.id, one.priority, one.pack or "")
             except HubRefusedError as error:
                 raise BenchError(f"bulletin {one.id!r}: {path}: {error}") from error
             except OSError as error:

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from contract.ids import ClusterId
 from contract.journal import EventKind, Outcome, Reason
 from contract.model import Percent, Priority
+from contract.pack import PackKind
 from provisioning.bench.happenings import Happening
 
 COMMUNE = "binh-lu"
@@ -27,11 +28,16 @@ BoardName = Literal["cabinet-v1", "fm-bridge"]
 
 
 class BulletinFile(Struct, frozen=True, kw_only=True):
-    """A sound that the hub ingests before `at_s` = 0. `path` is `file` beside the scenario."""
+    """A sound that the hub ingests before `at_s` = 0. `path` is `file` beside the scenario.
+
+    Attributes:
+        pack: It is the emergency pack's warning of this kind.
+    """
 
     id: Label
     file: str
     priority: Priority = Priority.NORMAL
+    pack: PackKind | None = None
 
 
 class PlannedSlot(Struct, frozen=True, kw_only=True):
