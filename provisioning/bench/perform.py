@@ -72,12 +72,14 @@ class Performer:
         match event:
             case what.HubKill() | what.HubStart() | what.HubBackup() | what.HubRestore():
                 await self._with_the_hub(event)
-            case what.EmergencyBegins():
-                await self._sound_emergency(event, names)
-            case what.EmergencyStop():
-                await self._rig.hub.api.stop_emergencies()
-            case what.SlotCancel() | what.SlotStop() | what.SlotMove():
-                await self._change_slot(event, t0)
+            case (
+                what.EmergencyBegins()
+                | what.EmergencyStop()
+                | what.SlotCancel()
+                | what.SlotStop()
+                | what.SlotMove()
+            ):
+                await self._as_the_officer(event, names, t0)
             case what.KillAgent() | what.StartAgent() | what.PowerCut() | what.PowerRestore():
                 await self._with_agents(event, names)
             case what.ModemHang(boot_s=boot_s):
@@ -99,6 +101,15 @@ class Performer:
                 await self._tell_kernels(event, names)
             case _:
                 await self._in_the_world(event, names)
+
+    async def _as_the_officer(self, event: what.Happening, names: list[str], t0: datetime) -> None:
+        match event:
+            case what.EmergencyBegins():
+                await self._sound_emergency(event, names)
+            case what.EmergencyStop():
+                await self._rig.hub.api.stop_emergencies()
+            case what.SlotCancel() | what.SlotStop() | what.SlotMove():
+                await self._change_slot(event, t0)
 
     async def _sound_emergency(self, event: what.EmergencyBegins, names: list[str]) -> None:
         await self._rig.hub.api.sound_emergency(

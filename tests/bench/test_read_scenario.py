@@ -79,7 +79,11 @@ MISTAKES = [
     ("duration_s = 45", "duration_s = 45\nslots = []", "slots: unknown key, did you mean 'slot'?"),
     # Bulletins
     ("[[bulletin]]", "[bulletin]", "bulletin: is written as [[bulletin]]"),
-    ('priority = "normal"', 'priority = "emergency"', "slot 1: bulletin: 'tin-chieu' is an emergency"),
+    (
+        'priority = "normal"',
+        'priority = "emergency"',
+        "slot 1: bulletin: 'tin-chieu' is an emergency",
+    ),
     ('priority = "normal"', 'priority = "high"', "bulletin 1: priority: "),
     ('priority = "normal"', "fiel = 1", "bulletin 1: fiel: unknown key, did you mean 'file'?"),
     ('file = "tin-chieu.wav"', 'file = "gone.wav"', "bulletin 1: file: "),
