@@ -94,6 +94,12 @@ class HubStart(_AtTheHub, frozen=True, kw_only=True, tag="hub_start", tag_field=
     """Starts the hub again on the same state."""
 
 
+class Maintenance(_Somewhere, frozen=True, kw_only=True, tag="maintenance", tag_field="do"):
+    """Somebody switches maintenance on or off at the hub."""
+
+    on: bool = True
+
+
 class HubBackup(_AtTheHub, frozen=True, kw_only=True, tag="hub_backup", tag_field="do"):
     """`loaxa-hub backup`, while the hub serves."""
 
@@ -250,6 +256,7 @@ Happening = (
     | EmergencyStop
     | HubKill
     | HubStart
+    | Maintenance
     | HubBackup
     | HubRestore
     | Surge

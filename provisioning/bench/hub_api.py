@@ -94,6 +94,10 @@ class HubApi:
         answer = await self._call("POST" if slot is None else "PUT", path, body)
         return str(answer["id"])
 
+    async def set_cluster(self, name: str, **settings: object) -> None:
+        """Gives a cluster other settings."""
+        await self._call("PATCH", f"/api/clusters/{name}", json.dumps(settings).encode())
+
     async def cancel(self, slot: str) -> None:
         """Calls a slot off."""
         await self._call("DELETE", f"/api/slots/{slot}")

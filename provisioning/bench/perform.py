@@ -75,6 +75,7 @@ class Performer:
             case (
                 what.EmergencyBegins()
                 | what.EmergencyStop()
+                | what.Maintenance()
                 | what.SlotCancel()
                 | what.SlotStop()
                 | what.SlotMove()
@@ -108,6 +109,8 @@ class Performer:
                 await self._sound_emergency(event, names)
             case what.EmergencyStop():
                 await self._rig.hub.api.stop_emergencies()
+            case what.Maintenance(on=on):
+                await self._set_maintenance(names, on=on)
             case what.SlotCancel() | what.SlotStop() | what.SlotMove():
                 await self._change_slot(event, t0)
 
@@ -120,6 +123,10 @@ class Performer:
             gap_s=event.gap_s,
             valid_s=event.valid_s,
         )
+
+    async def _set_maintenance(self, names: list[str], *, on: bool) -> None:
+        for name in names:
+            await self._rig.hub.api.set_cluster(name, maintenance=on)
 
     async def _with_the_hub(self, event: what.Happening) -> None:
         match event:
