@@ -14,7 +14,17 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from hub.hub import Hub
-from hub.web import auth, bulletins, clusters, emergencies, media, own_state, page, slots
+from hub.web import (
+    auth,
+    bulletins,
+    clusters,
+    emergencies,
+    emergency_page,
+    media,
+    own_state,
+    page,
+    slots,
+)
 from hub.web.answers import add_security_headers, exception_handlers
 from hub.web.callers import Recognition
 from hub.web.texts import load_texts
@@ -45,7 +55,17 @@ def build(hub: Hub) -> Litestar:
             health,
             *(
                 topic.router()
-                for topic in (auth, bulletins, slots, emergencies, clusters, media, own_state, page)
+                for topic in (
+                    auth,
+                    bulletins,
+                    slots,
+                    emergencies,
+                    clusters,
+                    media,
+                    own_state,
+                    page,
+                    emergency_page,
+                )
             ),
             create_static_files_router(
                 "/static",

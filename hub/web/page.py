@@ -76,7 +76,8 @@ def chosen_language(request: PageRequest) -> Language:
     return Language.VI
 
 
-def _html(text: str, language: Language) -> Response[str]:
+def html(text: str, language: Language) -> Response[str]:
+    """A page that is never kept by the browser, and remembers its language."""
     cookie = Cookie(key=LANGUAGE_COOKIE, value=language, max_age=10**8, samesite="lax", path="/")
     headers = {"Cache-Control": "no-store"}
     return Response(text, media_type=MediaType.HTML, cookies=[cookie], headers=headers)
@@ -164,7 +165,7 @@ async def page(request: PageRequest, hub: NamedDependency[Hub], state: State) ->
         shown |= await make(hub, pages.texts(language))
     shown["bulletins"] = await hub.operations.bulletins.everything()
     text = pages.render("page.html", language, **shown, **_frame(hub, caller))
-    return _html(text, language)
+    return html(text, language)
 
 
 def _frame(hub: Hub, caller: Caller) -> dict[str, object]:
@@ -187,7 +188,7 @@ async def part(
     language = chosen_language(request)
     pages: Pages = state.pages
     shown = await PARTS[name](hub, pages.texts(language))
-    return _html(pages.render(f"{name}.html", language, **shown), language)
+    return html(pages.render(f"{name}.html", language, **shown), language)
 
 
 @get("/login", include_in_schema=False)
@@ -200,7 +201,7 @@ async def login_page(
     language = chosen_language(request)
     pages: Pages = state.pages
     commune = hub.settings.name or hub.settings.commune
-    return _html(pages.render("login.html", language, commune=commune), language)
+    return html(pages.render("login.html", language, commune=commune), language)
 
 
 def router() -> Router:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+
+from hub.clock import SystemClock
+from hub.core.release import DIGITS, STEP_S
 
 pytestmark = pytest.mark.browser
 
@@ -128,3 +136,64 @@ def test_wrong_password_and_english(browser: Chrome, running_hub: Any) -> None:
     browser.find_element(By.NAME, "password").send_keys("wrong-password")
     _press(browser, "#login button")
     assert "The name or the password is wrong." in _shown(browser, ".error").text
+
+
+def _enrolled(running_hub: Any) -> TOTP:
+    """The officer's phone, which knows the secret that the hub's machine has shown."""
+    command = [sys.executable, "-m", "hub.app", "user", "totp", running_hub.user]
+    said = subprocess.run(
+        [*command, "--state", str(running_hub.state)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    secret = said.partition("secret=")[2].partition("&")[0]
+    return TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_S)  # noqa: S303 - what phones know
+
+
+def test_an_emergency_is_looked_at_released_followed_and_stopped(
+    browser: Chrome, running_hub: Any, announcement: Path, tmp_path: Path
+) -> None:
+    phone = _enrolled(running_hub)
+    _log_in(browser, running_hub)
+    _upload(browser, announcement, "Lũ quét suối Nậm Mu")
+    _shown(browser, "#upload .done")
+    _press(browser, "a.siren")
+    _press(browser, "#look")
+    assert "Bản Thẳm" in _shown(browser, "#release-list").text
+    assert _shown(browser, "#word-wanted").text == "KHẨN CẤP"
+    browser.save_screenshot(str(tmp_path / "emergency-before.png"))
+
+    _press(browser, "#send")
+    assert "KHẨN CẤP" in _shown(browser, "#send-error").text  # nothing was typed
+    _shown(browser, "[name=word]").send_keys("khan cap")
+    browser.find_element(By.NAME, "code").send_keys("000000")
+    _press(browser, "#send")
+    _until(browser, lambda b: "mã xác thực" in b.find_element(By.ID, "send-error").text)
+    code = browser.find_element(By.NAME, "code")
+    code.clear()
+    code.send_keys(phone.generate(int(SystemClock().now().timestamp())).decode())
+    _press(browser, "#send")
+    course = _shown(browser, "#courses article")
+    assert "Lũ quét suối Nậm Mu" in course.text
+    assert course.text.count("CHƯA TRẢ LỜI") == 3
+    browser.save_screenshot(str(tmp_path / "emergency-during.png"))
+
+    _press(browser, "#stop-all")
+    _until(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, "#courses article")) == 2)
+    assert browser.find_elements(By.CSS_SELECTOR, "[data-stop]") == []
+    browser.save_screenshot(str(tmp_path / "emergency-after.png"))
+    assert _complaints(browser) == []
+
+
+def test_a_drill_looks_different(browser: Chrome, running_hub: Any, announcement: Path) -> None:
+    _log_in(browser, running_hub)
+    _upload(browser, announcement, "Diễn tập lũ quét")
+    _shown(browser, "#upload .done")
+    _press(browser, "a.siren")
+    red = _shown(browser, ".siren-head").value_of_css_property("background-image")
+    _press(browser, "[name=mode][value=drill]")
+    assert _shown(browser, ".siren-head").value_of_css_property("background-image") != red
+    _press(browser, "#look")
+    _until(browser, lambda b: "lời báo diễn tập" in b.find_element(By.ID, "look-error").text)
