@@ -1272,3 +1272,19 @@ async def test_an_item_that_an_earlier_start_left_on_air_is_not_moved_by_a_clock
         assert again == f"from {round(again_s * 1000)} ms at 80 %"
         (row,) = cabinet.rows()
         assert (row.outcome, row.reason) == (Outcome.PARTIAL, Reason.AGENT_DOWN)
+
+
+async def test_a_silent_emergency_gets_a_new_player_and_no_chime(
+    cabinet: Cabinet, alarm: Alarm
+) -> None:
+    await cabinet.pass_to(-10)
+    await alarm.sound(cabinet.bulletin("lu", 70), repeats=1)
+    await cabinet.pass_to(0)
+    cabinet.player.level_db = -120.0
+    await cabinet.pass_to(45)
+    assert len(cabinet.player.restarts) == 2
+    assert "chime" not in names(cabinet)
+    assert "silent" in faults(cabinet)
+    cabinet.player.level_db = -20.0
+    await cabinet.pass_to(50)
+    assert "silent" not in faults(cabinet)
