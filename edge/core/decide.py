@@ -87,8 +87,13 @@ def _cues(programme: Programme, snapshot: Snapshot, limits: Limits) -> tuple[Cue
 
 
 def _can_be_in_step(cue: Cue, snapshot: Snapshot) -> bool:
-    """What is joined in progress is placed once the player is there: how late that will be, nobody knows before."""
-    return snapshot.player_ready or cue.begun_at > snapshot.now
+    """What is joined in progress is placed once the player is there: how late that will be, nobody knows before.
+
+    Of what sounds a player that is lost says itself that it has failed.
+    """
+    item = snapshot.open
+    sounds = item is not None and item.key == cue.key and cue in snapshot.cued
+    return snapshot.player_ready or sounds or cue.begun_at > snapshot.now
 
 
 def _cue_open(snapshot: Snapshot, limits: Limits) -> list[Cue]:

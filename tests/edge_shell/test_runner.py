@@ -1031,6 +1031,20 @@ async def test_a_player_that_comes_slowly_is_waited_for_and_then_in_step(cabinet
     assert again == f"from {round(again_s * 1000)} ms at 80 %"
 
 
+async def test_a_player_that_is_lost_as_the_loop_wakes_is_told_all_the_same(
+    cabinet: Cabinet,
+) -> None:
+    """The loop may look before it has taken what the player said last."""
+    cabinet.send(1, cabinet.bulletin(duration_s=60))
+    await cabinet.pass_to(5)
+    cabinet.player.is_ready = False
+    await cabinet.tell(ClockChanged())
+    cabinet.player.fail()
+    await cabinet.settle()
+    assert "player_failed" in faults(cabinet)
+    assert cabinet.events(EventKind.PLAYER_RESTARTED) == ["the worker has died"]
+
+
 async def test_a_player_that_is_not_there_yet_does_not_begin_late_out_of_step(
     cabinet: Cabinet,
 ) -> None:
