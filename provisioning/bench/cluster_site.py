@@ -109,9 +109,22 @@ class ClusterSite:
 
     def set_modem(self, cycle_after_s: float | None) -> None:
         """Writes after how long without link the modem is cycled; None: as usual."""
-        text = re.sub(r"\n\[modem\]\n[^\[]*", "", self.config.read_text(encoding="utf-8"))
-        if cycle_after_s is not None:
-            text += f"\n[modem]\ncycle_after_s = {cycle_after_s}\noff_s = 3.0\n"
+        is_set = cycle_after_s is not None
+        self._set_table(
+            "modem", f"cycle_after_s = {cycle_after_s}\noff_s = 3.0\n" if is_set else ""
+        )
+
+    def set_scrub(self, every_s: float | None) -> None:
+        """Writes how often each sound on the card is read again; None: as usual."""
+        is_set = every_s is not None
+        self._set_table("card", f"scrub_every_h = {(every_s or 0) / 3600:.9f}\n" if is_set else "")
+
+    def _set_table(self, name: str, lines: str) -> None:
+        """Puts a table into the agent's configuration in place of the one that it had."""
+        text = self.config.read_text(encoding="utf-8")
+        text = re.sub(rf"\n\[{name}\]\n[^\[]*", "", text)
+        if lines:
+            text += f"\n[{name}]\n{lines}"
         self.config.write_text(text, encoding="utf-8")
 
     async def start_agent(self) -> None:

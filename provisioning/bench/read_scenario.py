@@ -58,6 +58,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     quiet_hours: tuple[Window, ...] = ()
     boards: dict[str, BoardName] = {}
     modem_cycle_after_s: Annotated[float, Meta(ge=1, le=86_400)] | None = None
+    scrub_every_s: Annotated[float, Meta(ge=1, le=86_400)] | None = None
 
 
 Made = TypeVar("Made", bound=Struct)

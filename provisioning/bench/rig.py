@@ -44,6 +44,7 @@ class Rig:
         password: Of the first user, when the hub is made.
         seed: Of random loss on links.
         modem_cycle_after_s: Time without link after which the modem loses its supply for a while; None: as usual.
+        scrub_every_s: Each sound on a card is read again once in this; None: as usual.
     """
 
     def __init__(  # noqa: PLR0913 - a rig is laid out once, each part by its name
@@ -59,6 +60,7 @@ class Rig:
         password: str = "loaxa-bench",  # noqa: S107 - of a rig on the loopback
         seed: int = 0,
         modem_cycle_after_s: float | None = None,
+        scrub_every_s: float | None = None,
     ) -> None:
         self._folder = folder
         self._state = state
@@ -69,6 +71,7 @@ class Rig:
         self._password = password
         self._seed = seed
         self._modem_cycle_after_s = modem_cycle_after_s
+        self._scrub_every_s = scrub_every_s
         self._stack = AsyncExitStack()
         http, mqtt = f"127.0.0.1:{http_port or free_port()}", f"127.0.0.1:{free_port()}"
         self.hub = HubSite(state / "hub", folder / "hub.log", http=http, mqtt=mqtt)
@@ -172,6 +175,7 @@ class Rig:
         for site in self.clusters.values():
             site.point_at_link()
             site.set_modem(self._modem_cycle_after_s)
+            site.set_scrub(self._scrub_every_s)
 
     async def _start_cabinets(self) -> None:
         for site in self.clusters.values():

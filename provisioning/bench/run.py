@@ -81,6 +81,7 @@ class ScenarioRun:
             boards=scenario.boards,
             seed=scenario.seed,
             modem_cycle_after_s=scenario.modem_cycle_after_s,
+            scrub_every_s=scenario.scrub_every_s,
         )
         async with rig:
             performer, journal = await self._on(rig)

@@ -148,6 +148,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         quiet_hours: Windows of the rig's commune; none unless set.
         boards: Clusters that are another board than the usual cabinet.
         modem_cycle_after_s: Time without link after which a modem is cycled; None: as usual.
+        scrub_every_s: Each sound on a card is read again once in this; None: as usual.
         seed: Of what goes wrong at random.
     """
 
@@ -159,6 +160,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     quiet_hours: tuple[str, ...] = ()
     boards: dict[str, BoardName] = {}
     modem_cycle_after_s: float | None = None
+    scrub_every_s: float | None = None
     bulletins: tuple[BulletinFile, ...] = ()
     slots: tuple[PlannedSlot, ...] = ()
     events: tuple[Happening, ...] = ()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ from edge.shell.inbox import (
     LinkIsUp,
 )
 from edge.shell.ledger import Ledger
+from edge.shell.scrub import Scrub
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
 from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
@@ -655,6 +657,31 @@ async def test_what_was_aired_is_not_aired_again_after_a_new_start(open_cabinet:
         assert len(cabinet.rows()) == 1
 
 
+async def test_volume_and_silence_return_as_a_person_set_them(open_cabinet: Any) -> None:
+    """Neither an item that was louder nor a start changes the cluster's volume, or takes its maintenance away."""
+    async with open_cabinet() as cabinet:
+        loud, usual = cabinet.bulletin("loud", 3), cabinet.bulletin("usual", 3)
+        later = FIVE + timedelta(seconds=20)
+        slots = cabinet.papers.slot(loud, volume_pct=95), cabinet.papers.slot(usual, later)
+        plan = cabinet.papers.plan(1, (loud, slots[0]), (usual, slots[1]), volume_pct=55)
+        cabinet.inbox.put(DesiredCame(note=cabinet.papers.note(plan)))
+        await cabinet.pass_to(5)
+        assert cabinet.player.heard[0][1] == "from 0 ms at 95 %"
+    async with open_cabinet(at_s=8) as cabinet:
+        await cabinet.pass_to(25)
+        assert cabinet.player.heard[0][1] == "from 0 ms at 55 %"
+    async with open_cabinet(at_s=30) as cabinet:
+        silent = cabinet.bulletin("silent", 3)
+        slot = cabinet.papers.slot(silent, FIVE + timedelta(seconds=50))
+        plan = cabinet.papers.plan(2, (silent, slot), maintenance=True)
+        cabinet.inbox.put(DesiredCame(note=cabinet.papers.note(plan)))
+        await cabinet.pass_to(32)
+    async with open_cabinet(at_s=40) as cabinet:
+        await cabinet.pass_to(56)
+        assert cabinet.player.heard == []
+        assert not cabinet.relay.is_on
+
+
 # Plans
 
 
@@ -729,6 +756,58 @@ async def test_a_lost_ledger_does_not_let_an_old_plan_in(open_cabinet: Any, pape
         await cabinet.tell(DesiredCame(note=papers.note(papers.plan(6))))
         assert cabinet.version == 7
         assert len(cabinet.events(EventKind.PLAN_REFUSED)) == 1
+
+
+async def test_a_replaced_ledger_is_a_fault_until_the_hub_has_the_row_about_it(
+    open_cabinet: Any, papers: Any
+) -> None:
+    async with open_cabinet() as cabinet:
+        cabinet.send(7)
+        await cabinet.settle()
+    (cabinet.state / "ledger.db").write_bytes(b"broken" * 1000)
+    async with open_cabinet() as cabinet:
+        await cabinet.tell(SurgeCounted(count=1))
+        assert "ledger_replaced" in faults(cabinet)
+        (why,) = cabinet.events(EventKind.LEDGER_REPLACED)
+        assert "0 rows carried over" in why
+        rows = cabinet.ledger.rows_waiting(max_bytes=10**9)
+        epoch = cabinet.ledger.epoch
+        await cabinet.tell(JournalAckCame(note=papers.ack(epoch, rows[-1].number)))
+        await cabinet.tell(SurgeCounted(count=1))
+        assert "ledger_replaced" not in faults(cabinet)
+    async with open_cabinet() as cabinet:
+        await cabinet.tell(SurgeCounted(count=1))
+        assert "ledger_replaced" not in faults(cabinet)
+        assert len(cabinet.events(EventKind.LEDGER_REPLACED)) == 0, "told and acknowledged once"
+
+
+async def test_damage_that_the_scrub_finds_is_told_and_mended_while_nothing_is_due(
+    cabinet: Cabinet, media: Any, running: Any, eventually: Any
+) -> None:
+    bulletin = cabinet.bulletin()
+    media.offer(cabinet.papers.sound("tin"))
+    cabinet.media_url = media.url
+    slot = cabinet.papers.slot(bulletin, FIVE + timedelta(hours=3))
+    plan = cabinet.papers.plan(1, (bulletin, slot))
+    await cabinet.tell(DesiredCame(note=cabinet.papers.note(plan)))
+    path = cabinet.cache.path(bulletin.sha256)
+    facts = path.stat()
+    path.write_bytes(bytes(byte ^ 0xFF for byte in path.read_bytes()))
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    scrub = Scrub(
+        cache=cabinet.cache,
+        look=cabinet.runner.look,
+        every=timedelta(seconds=0.1),
+        mib_s=100.0,
+        on_event=cabinet.inbox.put,
+    )
+    async with running(scrub.run(), cabinet.fetcher.run()):
+        await eventually(lambda: media.asked)
+        await eventually(lambda: bulletin.sha256 in cabinet.cache.held())
+    assert path.read_bytes() == cabinet.papers.sound("tin")
+    assert cabinet.events(EventKind.SOUND_REFUSED) == [
+        f"{bulletin.sha256[:12]}: damaged on the card"
+    ]
 
 
 async def test_a_plan_that_the_card_does_not_take_is_in_force_all_the_same(
