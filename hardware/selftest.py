@@ -92,7 +92,7 @@ async def examine(board: Board, simulated: Path | None) -> AsyncIterator[Verdict
             yield judge_pulse(devices.surge.is_pulse_closed)
             yield judge_sound(await prober.play_tone())
             yield judge_clock(devices.clock.trust())
-            for verdict in judge_machine(Machine(Path("/")).read(devices.clock.now())):
+            for verdict in judge_machine(Machine(Path("/")).read()):
                 yield verdict
             health = open_health(Path("/"), simulated=simulated).read()
             yield judge_temperature(health.temperature_c)

@@ -228,7 +228,7 @@ async def _examine(
             yield verdict
     yield judge_temperature(health.temperature_c)
     yield judge_libvlc(libvlc_version())
-    for verdict in judge_machine(Machine(_nearest(options.state)).read(SystemClock().now())):
+    for verdict in judge_machine(Machine(_nearest(options.state)).read()):
         yield verdict
     async for verdict in _link(config, is_in=status is not None and status.link_up):
         yield verdict

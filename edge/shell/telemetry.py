@@ -66,7 +66,7 @@ class Telemetrist:
 
     def read(self) -> Telemetry:
         """One reading."""
-        figures, health = self._machine.read(self._clock.now()), self._health()
+        figures, health = self._machine.read(), self._health()
         return Telemetry(
             at=self._clock.now(),  # of sending: a slow card may have made the reading long
             uptime_s=figures.uptime_s,
