@@ -17,12 +17,12 @@ from provisioning.bench.measuring import Say, Session, Sound, session
 from provisioning.bench.processes import check_tools
 from provisioning.bench.verbs import say
 
-WORDS = "Xin chào bà con."
-FIRST_AFTER_S = 12.0
-NEXT_AFTER_S = 14.0
+WORDS = "Xin chào bà con. Sau đây là bản tin của xã, mời bà con cùng nghe."
+FIRST_AFTER_S = 18.0
+NEXT_AFTER_S = 22.0
 """From one first item to the next; in between the power is cut once."""
-CUT_BEFORE_S = 9.0
-RESTORE_BEFORE_S = 8.0
+CUT_BEFORE_S = 15.0
+RESTORE_BEFORE_S = 14.0
 NEAR_S = 3.0
 NO_SUCH_HOST = "hub.xa-khong-co.invalid"
 MS = 1000.0
