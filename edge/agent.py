@@ -24,6 +24,7 @@ from edge.core.status_line import status_line
 from edge.shell.agent_clock import AgentClock
 from edge.shell.assembly import Opened, assemble
 from edge.shell.card_keeper import CardKeeper
+from edge.shell.card_thread import CardThread
 from edge.shell.clock_keeper import ClockKeeper
 from edge.shell.config import EdgeConfig
 from edge.shell.download import Download
@@ -125,7 +126,8 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     """Builds every part of the agent around its devices; each job runs for ever."""
     config, board, state = around.config, around.board, around.state
     devices, inbox, watchdog = around.devices, around.inbox, around.watchdog
-    boot, ledger = token_hex(4), Ledger(state / "ledger.db")
+    card = CardThread(devices.clock.mono_ns)
+    boot, ledger = token_hex(4), Ledger(state / "ledger.db", card=card)
     clock = AgentClock(devices.clock, ledger.clock_memory())
     cache = SoundCache(
         state / "sounds",
@@ -139,6 +141,12 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     ration = Ration(clock=clock, ledger=ledger)
     fetcher = _fetcher(config, clock, state, cache, inbox, ration)
     card_keeper = CardKeeper(ledger=ledger, cache=cache, ration=ration, on_event=inbox.put)
+
+    def turned() -> None:
+        watchdog.sign(LOOP)
+        if ledger.catch_up():
+            assembly.outbox.poke()
+
     assembly = assemble(
         Opened(
             config=config,
@@ -157,7 +165,8 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
             fetcher=fetcher,
             status_file=status_file,
             blank=_blank(clock, boot, board, ledger),
-            on_turn=partial(watchdog.sign, LOOP),
+            on_turn=turned,
+            card_thread=card,
         )
     )
     reporter = assembly.reporter
@@ -172,6 +181,7 @@ async def _jobs(around: Around) -> AsyncIterator[dict[str, Coroutine[Any, Any, N
     health = HealthWatch(
         sensor=around.sensor,
         send_canary=lambda: send_canary(state, clock),
+        write_ms=lambda: ledger.write_ms,
         on_event=inbox.put,
     )
     telemetrist = Telemetrist(

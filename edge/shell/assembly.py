@@ -15,6 +15,7 @@ from edge.core.state import Limits
 from edge.shell.acks import Acks
 from edge.shell.airing import Airing
 from edge.shell.attention import open_attention
+from edge.shell.card_thread import CardThread
 from edge.shell.clock_watch import ClockWatch
 from edge.shell.commander import Commander
 from edge.shell.config import EdgeConfig
@@ -66,6 +67,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     clock_doubt: Callable[[], Doubt] = lambda: Doubt.NONE
     card: Callable[[], CardStatus | None] = lambda: None
     modem_power: ModemPower | None = None
+    card_thread: CardThread | None = None
 
 
 class Assembly(Struct, frozen=True, kw_only=True):
@@ -195,4 +197,5 @@ def assemble(opened: Opened) -> Assembly:
 
 def _plan_store(o: Opened) -> PlanStore:
     keys = o.config.verifier_keys()
-    return PlanStore(o.state / "desired.note", keys, o.config.commune, o.config.cluster)
+    path, config = o.state / "desired.note", o.config
+    return PlanStore(path, keys, config.commune, config.cluster, o.card_thread)

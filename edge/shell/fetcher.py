@@ -17,6 +17,7 @@ from edge.core.fetching import Hindrance
 from edge.shell.download import Download, DownloadError, WrongSound
 from edge.shell.files import make_folder
 from edge.shell.inbox import DataBudgetChanged, SoundArrived, SoundRefused
+from edge.shell.own_thread import on_own_thread
 from edge.shell.ration import Rationing, Unrationed
 from edge.shell.sound_cache import SoundCache
 from edge.shell.waiting import comes
@@ -179,6 +180,7 @@ class Fetcher:
         finally:
             self._current = None
         self._cache.adopt(staged, bulletin.sha256)
+        await on_own_thread("sounds", self._cache.bring_names)
 
     async def _pause(self, bulletin: Bulletin, why: str) -> None:
         """Waits longer after each failure, with jitter; a new plan or a returning link ends the wait."""

@@ -36,6 +36,7 @@ class HealthWatch:
     Args:
         sensor: Is read.
         send_canary: Writes to the card and reads back; may block for as long as the card wants.
+        write_ms: How long the ledger's last write took, or takes so far: what is written anyway is a canary too.
         on_event: Is told every change of what is wrong.
 
     Attributes:
@@ -47,10 +48,12 @@ class HealthWatch:
         *,
         sensor: HealthSensor,
         send_canary: Callable[[], Canary | None],
+        write_ms: Callable[[], float | None] = lambda: None,
         on_event: Callable[[HealthChanged], None],
     ) -> None:
         self._sensor = sensor
         self._send_canary = send_canary
+        self._write_ms = write_ms
         self._on_event = on_event
         self._faults: Mapping[FaultCode, str] = {}
         self._canary: Canary | None = None
@@ -84,7 +87,10 @@ class HealthWatch:
             await asyncio.sleep(CANARY_EVERY_S)
 
     def _canary_now(self) -> Canary | None:
-        """The last one; one that is out for too long counts as it is so far."""
+        """The last one; one that is out for too long counts as it is so far, and so does what the ledger writes."""
+        write_ms = self._write_ms()
+        if write_ms is not None and (write_ms >= SLOW_MS or FaultCode.CARD_SLOW in self._faults):
+            return Canary(write_ms=write_ms)
         if self._canary_out_since_s is None:
             return self._canary
         so_far_ms = (_now_s() - self._canary_out_since_s) * 1000

@@ -15,10 +15,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from contract.fault import FaultCode
@@ -27,8 +29,18 @@ from edge.core.clock_trust import ClockMemory
 from edge.core.emergency import Emergency
 from edge.core.obey import Marks
 from edge.core.state import OpenItem
+from edge.shell.card_thread import HOLD_S, CardThread, Piece
 from edge.shell.files import make_folder, open_for_reading
-from edge.shell.ledger_file import COLUMNS, MARKS, StoredRow, acknowledged_of, fact_sum, stored, utc
+from edge.shell.ledger_file import (
+    COLUMNS,
+    MARKS,
+    StoredRow,
+    acknowledged_of,
+    fact_sum,
+    readable,
+    stored,
+    utc,
+)
 from edge.shell.ledger_opening import REPLACED, Footing, Opened, Opener, merge
 from edge.shell.reserve import Reserve
 from edge.shell.sent_mark import SentMark
@@ -45,6 +57,19 @@ MOST_LATE = 5000
 PIECE_BYTES = 512 * 1024
 """The file takes half of the reserve's room in such pieces when it is given up, before another program does; the
 write-ahead log takes some of the other half."""
+LEAVE_S = 10.0
+"""At an orderly end the card gets so long for what is on its way: systemd waits 20 s."""
+
+
+class Flight(Struct, frozen=True):
+    """What is on its way to the card."""
+
+    piece: Piece
+    rows: tuple[JournalRow, ...]
+    facts: dict[str, str | None]
+
+    def __str__(self) -> str:
+        return f"{len(self.rows)} rows"
 
 
 class Ledger:
@@ -55,6 +80,8 @@ class Ledger:
         patience_s: With another process that writes.
         read_only: Looks at a ledger that is there; makes, mends and writes nothing.
         reserve: Room held for it; None: a file beside it.
+        card: Writes in the loop's place, which goes on after `HOLD_S` whatever the card does; None: every write waits
+            for the card.
     """
 
     def __init__(
@@ -64,10 +91,16 @@ class Ledger:
         patience_s: float = 5.0,
         read_only: bool = False,
         reserve: Reserve | None = None,
+        card: CardThread | None = None,
     ) -> None:
+        self._path, self._patience_s, self._card = path, patience_s, card
+        self._flight: Flight | None = None
+        self._is_slow = False
+        self._last_write_ms: float | None = None
         self._reserve = reserve or Reserve(path.with_suffix(".reserve"))
         self._opener = Opener(path, patience_s=patience_s, reserve=self._reserve)
-        self._sent = SentMark(path.with_suffix(".sent"))
+        self._sent = SentMark(path.with_suffix(".sent"), card)
+        self.epoch = ""
         self._late_rows: list[JournalRow] = []
         self._late_facts: dict[str, str | None] = {}
         self._riding: dict[str, str | None] = {}
@@ -84,6 +117,11 @@ class Ledger:
 
     def _stand_on(self, opened: Opened) -> None:
         self._db, self._footing = opened.db, opened.footing
+        self._reader = self._db
+        if self._card is not None and self._footing is Footing.CARD:
+            # What reads does not wait for what the thread is writing.
+            self._reader = open_for_reading(self._path, patience_s=self._patience_s)
+            self._reader.text_factory = readable
         self._late_facts.pop("epoch", None)
         self.epoch = self._fact("epoch") or ("" if self._is_read_only else self._new_epoch())
         self._acknowledged = self._acknowledged_of(self.epoch)
@@ -108,10 +146,35 @@ class Ledger:
         self._acknowledged = self._last = 0
 
     def close(self) -> None:
-        """Lets go of the file."""
-        self._db.close()
+        """Lets go of the file, once the card has taken what is on its way; after `LEAVE_S` without it."""
+        if self._flight is not None:
+            if not self._flight.piece.comes(LEAVE_S):
+                log.error(
+                    "the card is still writing; what it has not taken is lost: %s", self._flight
+                )
+                return
+            self._card = None
+            self._save({})
+        self._close_file()
         if not self._is_read_only and self._footing is not Footing.MEMORY:
             self._reserve.take_what_there_is()
+
+    def _close_file(self) -> None:
+        if self._reader is not self._db:
+            self._reader.close()
+        self._db.close()
+
+    @property
+    def write_ms(self) -> float | None:
+        """How long the card is at what it writes now, or was at the last; None: not known."""
+        return self._flight.piece.took_ms if self._flight is not None else self._last_write_ms
+
+    def catch_up(self) -> bool:
+        """Takes note of what the card has finished meanwhile, and brings what came since; whether there was any."""
+        if self._flight is None or not self._flight.piece.is_done:
+            return self._sent.is_answered
+        self._save({})
+        return True
 
     @property
     def is_behind(self) -> bool:
@@ -132,6 +195,9 @@ class Ledger:
 
     def settle(self) -> None:
         """Looks whether the card takes what waits, and whether the reserve can be held again."""
+        self.catch_up()
+        if self._flight is not None:
+            return
         if self._footing is not Footing.CARD:
             self._return_to_card()
         if self._is_behind:
@@ -141,7 +207,7 @@ class Ledger:
 
     def _return_to_card(self) -> None:
         if self._footing is Footing.CARD_ALONE:
-            self._db.close()
+            self._close_file()
             self._stand_on(self._opener.open())
             return
         try:
@@ -156,7 +222,7 @@ class Ledger:
             log.debug("the ledger stays in memory: %s", error)
             return
         log.warning("the card takes the ledger again")
-        self._db.close()
+        self._close_file()
         self._stand_on(opened)
 
     def _new_epoch(self) -> str:
@@ -199,22 +265,57 @@ class Ledger:
         self._bound_late()
 
     def _bring(self) -> sqlite3.OperationalError | None:
-        """What the card says to all that waits; None: it has taken it."""
-        try:
-            with self._writing():
-                for row in self._late_rows:
-                    self._insert(stored(self.epoch, row))
-                for name, value in self._late_facts.items():
-                    self._set_fact(name, value)
-        except sqlite3.OperationalError as error:
-            return error
+        """What the card says to all that waits; None: it has taken it, or is still at it."""
+        while True:
+            flight = self._flight or self._send_off()
+            self._flight = flight
+            if not flight.piece.comes(0.0 if self._is_slow else HOLD_S):
+                if not self._is_slow:
+                    log.error("the card is slow: journal rows wait in memory")
+                self._is_slow = True
+                return None
+            self._flight = None
+            self._last_write_ms = flight.piece.took_ms
+            if isinstance(flight.piece.error, sqlite3.OperationalError):
+                return flight.piece.error
+            if flight.piece.error is not None:
+                raise flight.piece.error
+            self._land(flight)
+            if not self._late_rows and not self._late_facts:
+                return None
+
+    def _send_off(self) -> Flight:
+        """All that waits, on its way to the card."""
+        rows, facts = tuple(self._late_rows), dict(self._late_facts)
+        work = partial(self._write, self.epoch, rows, facts)
+        if self._card is not None and self._footing is Footing.CARD:
+            return Flight(self._card.start(work), rows, facts)
+        piece = Piece(work, lambda: 0)
+        piece.do()
+        return Flight(piece, rows, facts)
+
+    def _write(
+        self, epoch: str, rows: tuple[JournalRow, ...], facts: dict[str, str | None]
+    ) -> None:
+        with self._writing():
+            for row in rows:
+                self._insert(stored(epoch, row))
+            for name, value in facts.items():
+                self._set_fact(name, value)
+
+    def _land(self, flight: Flight) -> None:
+        """The card has it: it waits no more. What came meanwhile does."""
         if self._is_behind:
-            log.warning("the card takes journal rows again, %s waited", len(self._late_rows))
+            log.warning("the card takes journal rows again, %s waited", len(flight.rows))
+        if self._is_slow and flight.piece.took_ms < HOLD_S * 1000:
+            log.warning("the card is as quick as before")
+            self._is_slow = False
         self._is_behind = False
         self._lost_late = 0
-        self._late_facts.clear()
-        self._late_rows.clear()
-        return None
+        del self._late_rows[: len(flight.rows)]
+        for name, value in flight.facts.items():
+            if name in self._late_facts and self._late_facts[name] == value:
+                del self._late_facts[name]
 
     def _insert(self, row: StoredRow) -> None:
         values = (row.epoch, row.number, row.at, row.is_item, row.body, row.sum)
@@ -293,7 +394,9 @@ class Ledger:
     def _fact(self, name: str) -> str | None:
         if name in self._late_facts:
             return self._late_facts[name]
-        found = self._db.execute("SELECT value, sum FROM fact WHERE name = ?", (name,)).fetchone()
+        found = self._reader.execute(
+            "SELECT value, sum FROM fact WHERE name = ?", (name,)
+        ).fetchone()
         return str(found[0]) if found and fact_sum(name, str(found[0])) == found[1] else None
 
     def _set_fact(self, name: str, value: str | None) -> None:
@@ -442,17 +545,23 @@ class Ledger:
                 return JournalBatch(epoch=epoch, rows=tuple(rows), held_from=self.held_from(epoch))
         return None
 
-    def going_out(self, batch: JournalBatch) -> None:
-        """Remembers, outside the ledger, that the hub may have seen these rows from now on."""
-        if batch.epoch == self.epoch:
-            self._sent.raise_to(batch.epoch, batch.rows[-1].number)
+    def going_out(self, batch: JournalBatch) -> bool:
+        """Remembers, outside the ledger, that the hub may have seen these rows from now on.
+
+        Returns:
+            Whether they may go out; on a slow card not yet: `catch_up` says when to ask again.
+        """
+        if batch.epoch != self.epoch:
+            return True
+        patience_s = 0.0 if self._is_slow else HOLD_S
+        return self._sent.raise_to(batch.epoch, batch.rows[-1].number, patience_s)
 
     def rows_waiting(self, *, max_bytes: int) -> list[JournalRow]:
         """Rows of this epoch that the hub has not acknowledged, oldest first, as many as fit."""
         return self._rows_of(self.epoch, max_bytes)
 
     def _rows_of(self, epoch: str, max_bytes: int) -> list[JournalRow]:
-        found = self._db.execute(
+        found = self._reader.execute(
             f"SELECT {COLUMNS} FROM journal WHERE epoch = ? AND number > ? ORDER BY number LIMIT 200",  # noqa: S608 - a constant
             (epoch, self._acknowledged_of(epoch)),
         )
@@ -469,7 +578,7 @@ class Ledger:
     def held_from(self, epoch: str | None = None) -> int:
         """The oldest row of an epoch (None: this one) that is still here; the next one's number when there is none."""
         epoch = epoch or self.epoch
-        (on_card,) = self._db.execute(
+        (on_card,) = self._reader.execute(
             "SELECT min(number) FROM journal WHERE epoch = ?", (epoch,)
         ).fetchone()
         if on_card:
@@ -513,16 +622,18 @@ class Ledger:
         return int(self._fact(acknowledged_of(epoch)) or 0)
 
     def _newest_of(self, epoch: str) -> int:
-        found = self._db.execute(
+        found = self._reader.execute(
             "SELECT coalesce(max(number), 0) FROM journal WHERE epoch = ?", (epoch,)
         )
         return int(found.fetchone()[0])
 
     def _count_carried(self) -> dict[str, int]:
         """Epochs of ledgers before this one, each with how many rows of it wait."""
-        epochs = self._db.execute("SELECT DISTINCT epoch FROM journal ORDER BY epoch").fetchall()
+        epochs = self._reader.execute(
+            "SELECT DISTINCT epoch FROM journal ORDER BY epoch"
+        ).fetchall()
         return {
-            epoch: self._db.execute(
+            epoch: self._reader.execute(
                 "SELECT count(*) FROM journal WHERE epoch = ? AND number > ?",
                 (epoch, self._acknowledged_of(epoch)),
             ).fetchone()[0]
@@ -532,7 +643,7 @@ class Ledger:
 
     def closed_since(self, at: datetime) -> list[ItemRow]:
         """Rows of items planned at or after an instant, earliest first."""
-        found = self._db.execute(
+        found = self._reader.execute(
             f"SELECT {COLUMNS} FROM journal WHERE is_item AND at >= ? ORDER BY at",  # noqa: S608 - a constant
             (utc(at),),
         )
@@ -540,7 +651,9 @@ class Ledger:
         return [row for row in rows if isinstance(row, ItemRow)]
 
     def prune(self, now: datetime) -> None:
-        """Forgets acknowledged rows that are older than their time as evidence."""
+        """Forgets acknowledged rows that are older than their time as evidence; not now on a card that is slow."""
+        if self._flight is not None or self._is_slow:
+            return
         oldest = utc(now - KEEP_ACKNOWLEDGED)
         try:
             with self._writing():

@@ -121,7 +121,9 @@ def open_on_card(path: Path, *, patience_s: float, alone: bool = False) -> sqlit
     bring_leftovers(path.parent, path.with_name(f"{path.name}-wal"))
     # psow=0: each transaction begins on a page of its own, so that a torn one takes none with it that was told.
     address = f"file:{quote(str(path.absolute()))}?psow=0"
-    db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=patience_s)
+    db = sqlite3.connect(
+        address, uri=True, isolation_level=None, timeout=patience_s, check_same_thread=False
+    )  # the card's thread writes, one at a time
     db.text_factory = readable
     try:
         if alone:

@@ -65,7 +65,8 @@ class Outbox:
         patience_s = ANSWER_S
         while batch := self._ledger.batch_waiting(max_bytes=self._batch_bytes):
             self._answered.clear()
-            self._ledger.going_out(batch)
+            if not self._ledger.going_out(batch):
+                return  # poked again once the card has answered
             is_sent = await self._link.publish(Kind.JOURNAL, encode_batch(batch))
             size = self._batch_bytes * 2 if is_sent else self._batch_bytes // 2
             self._batch_bytes = max(LEAST_BATCH_BYTES, min(size, BATCH_BYTES))

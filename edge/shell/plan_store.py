@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from contract.codec import Refused
 from contract.ids import ClusterId, CommuneId
 from contract.model import Desired
 from contract.note import VerifierKey
+from edge.shell.card_thread import HOLD_S, CardThread
 from edge.shell.files import set_aside, write_atomically
 from edge.shell.intake import read_plan
 
@@ -23,18 +25,37 @@ class PlanStore:
         keys: Keys whose signatures count.
         commune: This cluster's commune.
         cluster: This cluster.
+        card: Writes in the caller's place, who goes on after `HOLD_S` whatever the card does; None: whoever saves waits
+            for the card.
     """
 
     def __init__(
-        self, path: Path, keys: tuple[VerifierKey, ...], commune: CommuneId, cluster: ClusterId
+        self,
+        path: Path,
+        keys: tuple[VerifierKey, ...],
+        commune: CommuneId,
+        cluster: ClusterId,
+        card: CardThread | None = None,
     ) -> None:
+        self._card = card
         self._path = path
         self._keys = keys
         self._meant_for = (commune, cluster)
 
     def save(self, note: bytes) -> None:
-        """Replaces the plan; after a power cut it is the old one or the new one, whole."""
-        write_atomically(self._path, note)
+        """Replaces the plan; after a power cut it is the old one or the new one, whole.
+
+        Raises:
+            OSError: The card does not take it.
+        """
+        if self._card is None:
+            write_atomically(self._path, note)
+            return
+        piece = self._card.start(partial(write_atomically, self._path, note))
+        if not piece.comes(HOLD_S):
+            log.warning("the card is slow: the plan is in force before it is on the card")
+        elif piece.error is not None:
+            raise piece.error
 
     def load(self) -> Desired | None:
         """The plan in force. A file that does not hold is set aside: the hub sends it again."""

@@ -174,13 +174,16 @@ class SoundCache:
         return sha256 in self._held
 
     def adopt(self, staged: Path, sha256: Sha256) -> None:
-        """Takes a finished download that is on the card and whose hash was verified."""
+        """Takes a finished download that is on the card and whose hash was verified; its name is not yet."""
         path = self.path(sha256)
         staged.replace(path)
-        sync_folder(self._folder)
         self._record(sha256, path)
         self._held |= {sha256}
         self._unsure -= {sha256}
+
+    def bring_names(self) -> None:
+        """Brings the names of what was adopted to the card; may take as long as the card wants."""
+        sync_folder(self._folder)
 
     def longest_unread(self) -> tuple[Sha256, datetime | None] | None:
         """The held sound that was longest not read from end to end, and when it last was; None: none is held."""

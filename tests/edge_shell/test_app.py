@@ -26,6 +26,8 @@ from contract.status import Availability
 from contract.topics import Kind, cluster_topic
 from edge.shell.ledger import Ledger
 from edge.shell.status_file import StatusFile
+from hardware.simulated.card import Card, built
+from hardware.simulated.world import World
 
 DURATION_S = 60
 
@@ -156,6 +158,45 @@ async def test_a_hanging_agent_is_found_by_the_watchdog_and_its_relay_goes_off(
     async with process("hardware.relays_off", *relays_off) as stop_command:
         assert await stop_command.wait() == 0
     await eventually(lambda: amplifier_levels(cabinet)[-1] == 0)
+
+
+@pytest.mark.sound
+@pytest.mark.skipif(built() is None, reason="the simulated card is not built: run scripts/setup")
+async def test_a_card_that_holds_a_write_for_a_minute_does_not_hold_the_loop(
+    cabinet: Path, state: Path, config_file: Path, tmp_path: Path, eventually: Any
+) -> None:
+    card = Card(state, tmp_path / "card")
+    card.lay_out()
+    words = ["--config", str(config_file), "--state", str(state), "--simulated", str(cabinet)]
+    command = card.command([sys.executable, "-m", "edge.app", "run", *words])
+    fed = 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+
+        def feedings() -> int:
+            nonlocal fed
+            with suppress(BlockingIOError):
+                while True:
+                    fed += systemd.recv(4096) == b"WATCHDOG=1"
+            return fed
+
+        watched = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        agent = await asyncio.create_subprocess_exec(*command, env={**os.environ, **watched})
+        try:
+            status = StatusFile(state / "run" / "status.json")
+            await eventually(lambda: (now := status.read()) and now.reported.on_air)
+            card.change_faults(slow_sync_ms=60_000)
+            async with World({"bl-01": cabinet}) as world:
+                await world.pulse(["bl-01"], "surge_pulse")
+            await eventually(lambda: (now := status.read()) and now.reported.surge_count == 1)
+            before = feedings()
+            await eventually(lambda: feedings() >= before + 20)
+            await eventually(lambda: (now := status.read()) and "card_slow" in now.reported.faults)
+        finally:
+            agent.kill()
+            await agent.wait()
+    assert amplifier_levels(cabinet)[-1] == 1
 
 
 async def test_without_its_cabinet_the_agent_ends_with_one_clear_failure(
