@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -25,6 +24,7 @@ from edge.core.rows import (
 )
 from edge.core.silence import is_silence
 from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
+from edge.shell.amplifier import Amplifier, moved
 from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
@@ -38,7 +38,7 @@ from hardware.player import (
     Ready,
     Started,
 )
-from hardware.relay import AmplifierRelay, RelayError
+from hardware.relay import AmplifierRelay
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,7 @@ class Airing:
         cued: What the player holds ready or plays, in the decision's order.
         open: The item on air.
         closed: Items with their row.
-        guard_tripped_at: When the relay's guard last switched the amplifier off.
-        relay_failed: Whether the relay did not obey when it was last driven.
+        amplifier: What is known of the amplifier.
         player_failed: Whether the player failed and has not sounded since.
         player_is_ready: Whether the player could start something now.
         desk: The emergencies that were taken and are not over.
@@ -73,7 +72,7 @@ class Airing:
     ) -> None:
         self._clock = clock
         self._player = player
-        self._amplifier = amplifier
+        self.amplifier = Amplifier(clock, amplifier)
         self._ledger = ledger
         self._cache = cache
         self.desk = desk
@@ -86,10 +85,7 @@ class Airing:
         self.open: OpenItem | None = ledger.open_item()
         self.closed: dict[OccurrenceKey, Aired | None] = {}
         self.failures: dict[OccurrenceKey, int] = {}
-        self.amplifier_on_at: datetime | None = None
         self.sound_ended_at: datetime | None = None
-        self.guard_tripped_at: datetime | None = None
-        self.relay_failed = False
         self.player_failed = False
         self._unheard: dict[Reason, datetime] = {}
         self.link_up = False
@@ -102,34 +98,16 @@ class Airing:
                 case TurnAmplifierOn():
                     self._turn_on()
                 case TurnAmplifierOff():
-                    self._turn_off()
+                    self.amplifier.turn_off()
                 case PlayCue(cue):
                     await self._play(cue)
                 case DropCue(cue):
                     self._drop(cue)
 
     def _turn_on(self) -> None:
-        if self._obeys(self._amplifier.turn_on):
-            self.amplifier_on_at = self._clock.now()
-            self.heard_again(Reason.AMPLIFIER_SILENT, self.amplifier_on_at)
-
-    def _turn_off(self) -> None:
-        if self._obeys(self._amplifier.turn_off):
-            self.amplifier_on_at = None
-
-    def _obeys(self, drive: Callable[[], None]) -> bool:
-        """Whether the relay does as told; said once when it begins not to, and once when it does again."""
-        try:
-            drive()
-        except RelayError as error:
-            if not self.relay_failed:
-                log.error("amplifier relay: %s", error)
-            self.relay_failed = True
-            return False
-        if self.relay_failed:
-            log.warning("the amplifier's relay obeys again")
-        self.relay_failed = False
-        return True
+        self.amplifier.turn_on()
+        if self.amplifier.on_at is not None:
+            self.heard_again(Reason.AMPLIFIER_SILENT, self.amplifier.on_at)
 
     @property
     def player_is_ready(self) -> bool:
@@ -159,11 +137,6 @@ class Airing:
         self._items.clear()
         self.cued = ()
         self._player.restart(why)
-
-    def guard_tripped(self) -> None:
-        """The relay's guard has switched the amplifier off by itself."""
-        self.amplifier_on_at = None
-        self.guard_tripped_at = self._clock.now()
 
     async def _play(self, cue: Cue) -> None:
         path = await self._sound(cue)
@@ -269,7 +242,7 @@ class Airing:
                     plan_version=self.plan_version,
                 )
             )
-        if self.amplifier_on_at is None:
+        if self.amplifier.on_at is None:
             self.unheard(Reason.AMPLIFIER_SILENT, at)
         log.info("on air: %s from %s ms, %.1f ms after its instant", cue.occurrence.bulletin.id, cue.offset_ms,
                  (at - cue.start_at).total_seconds() * 1000)  # fmt: skip
@@ -339,15 +312,14 @@ class Airing:
             if cue.key != sounding and cue.turn is None:
                 self._drop(cue)
                 continue
-            moved = moved_cue(cue, step)
-            self._items[item] = moved
-            self.cued = tuple(moved if held == cue else held for held in self.cued)
+            now_cue = moved_cue(cue, step)
+            self._items[item] = now_cue
+            self.cued = tuple(now_cue if held == cue else held for held in self.cued)
         if self.open is not None and is_ours:
             self._save(shifted(self.open, step))
         self.closed = {key: _span_moved(aired, step) for key, aired in self.closed.items()}
-        self.amplifier_on_at = _moved(self.amplifier_on_at, step)
-        self.sound_ended_at = _moved(self.sound_ended_at, step)
-        self.guard_tripped_at = _moved(self.guard_tripped_at, step)
+        self.amplifier.shift(step)
+        self.sound_ended_at = moved(self.sound_ended_at, step)
         self._unheard = {reason: since + step for reason, since in self._unheard.items()}
 
 
@@ -355,10 +327,6 @@ def moved_cue(cue: Cue, step: timedelta) -> Cue:
     """What the player holds, by the time that the clock was set to."""
     turn = cue.turn and replace(cue.turn, not_before=cue.turn.not_before + step)
     return replace(cue, begun_at=cue.begun_at + step, start_at=cue.start_at + step, turn=turn)
-
-
-def _moved(at: datetime | None, step: timedelta) -> datetime | None:
-    return None if at is None else at + step
 
 
 def _span_moved(aired: Aired | None, step: timedelta) -> Aired | None:

@@ -89,7 +89,7 @@ class Reporter:
             cached=sum(sha256 in held for sha256 in needed),
             missing=tuple(sha256 for sha256 in needed if sha256 not in held),
             on_air=_on_air(airing.open),
-            relays={"amp": airing.amplifier_on_at is not None},
+            relays={"amp": airing.amplifier.on_at is not None},
             arrester_ok=self.arrester_ok,
             surge_count=self.surge_count,
             faults=tuple(str(code) for code in self._faults.present),

@@ -89,7 +89,7 @@ class Runner:
 
     def _wake_at(self, decision: Decision) -> datetime:
         """A relay that does not obey is tried again soon, without an event that would ask for it."""
-        if not self._p.airing.relay_failed:
+        if not self._p.airing.amplifier.relay_failed:
             return decision.wake_at
         return min(decision.wake_at, self._p.clock.now() + RELAY_AGAIN)
 
@@ -118,7 +118,7 @@ class Runner:
         decision = decide(snapshot, p.limits)
         self._settle(decision)
         commands = reconcile(
-            decision, p.airing.cued, amplifier_is_on=p.airing.amplifier_on_at is not None
+            decision, p.airing.cued, amplifier_is_on=p.airing.amplifier.on_at is not None
         )
         await p.airing.apply(commands)
         for damaged in snapshot.held - p.cache.held():
@@ -136,7 +136,7 @@ class Runner:
 
     def _tell_faults(self, snapshot: Snapshot) -> None:
         p, tell = self._p, self._p.faults.tell
-        tell(FaultCode.RELAY_FAILED, is_so=p.airing.relay_failed)
+        tell(FaultCode.RELAY_FAILED, is_so=p.airing.amplifier.relay_failed)
         tell(FaultCode.RELAY_GUARD, is_so=rests_until(snapshot, p.limits) is not None)
         tell(FaultCode.PLAYER_FAILED, is_so=p.airing.player_failed)
         tell(FaultCode.CLOCK_UNTRUSTED, is_so=not snapshot.trust.is_trusted)
@@ -159,9 +159,9 @@ class Runner:
             failures=p.airing.failures,
             player_ready=p.airing.player_is_ready,
             filling=p.silence.is_filling,
-            amplifier_on_at=p.airing.amplifier_on_at,
+            amplifier_on_at=p.airing.amplifier.on_at,
             sound_ended_at=p.airing.sound_ended_at,
-            guard_tripped_at=p.airing.guard_tripped_at,
+            guard_tripped_at=p.airing.amplifier.guard_tripped_at,
             booted_at=p.watch.booted_at,
             trusted_since=p.watch.trusted_since,
             clock_set_at=p.watch.set_at,

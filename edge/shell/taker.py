@@ -162,7 +162,7 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.reporter.surge_count = self.ledger.add("surges", count)
                 self.diary.event(EventKind.SURGE, count=count)
             case RelayGuardTripped(relay=relay, why=why):
-                self.airing.guard_tripped()
+                self.airing.amplifier.guard_tripped()
                 self.diary.event(EventKind.RELAY_GUARD, detail=f"{relay}: {why}")
             case HealthChanged(faults=found):
                 for code in HEALTH_FAULTS:
