@@ -34,7 +34,7 @@ crash-trials:     ## the store killed at random instants N times, its card forge
 LIVES ?= 3
 sixty-days:       ## the agent's loop on a jumping clock for LIVES times sixty days of trouble: every rule holds, every item has its row
 	@scripts/setup test
-	@LOAXA_LIVES=$(LIVES) LOAXA_SEED=$(SEED) scripts/test tests/sixty_days -k test_sixty_days
+	@LOAXA_LIVES=$(LIVES) LOAXA_SEED=$(SEED) scripts/test tests/sixty_days/test_sixty_days.py::test_sixty_days
 
 clean:            ## forget everything that was made here
 	@rm -rf .venv .work .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -154,13 +154,13 @@ class _Layout:
             self._free_at = placing.ends_at
 
     def _place_of(self, one: Occurrence) -> datetime:
-        """Where it may begin; what was missed before the item on air began has not waited for that."""
+        """Where it may begin; what was missed before the loudspeaker was taken has not waited for it."""
         snapshot = self._snapshot
         for cue in snapshot.cued:
             if cue.key == one.key and cue.start_at <= snapshot.now:
                 return cue.begun_at  # the player has just begun it, and is about to say so
-        on_air = snapshot.open
-        was_missed = on_air is not None and one.last_start_at < on_air.started_at
+        taken_since = snapshot.open.started_at if snapshot.open else snapshot.now
+        was_missed = one.last_start_at < taken_since
         alone_at = _free_after(one.planned_at, self._aired)
         return alone_at if was_missed else max(alone_at, self._free_at)
 

@@ -504,3 +504,12 @@ def test_a_sound_that_is_missing_as_it_is_to_be_prepared_keeps_nobody_waiting(sc
     assert [(c.occurrence.bulletin.id, c.start_at) for c in cues] == [("there", scene.at(0))]
     both = decide(scene.snapshot(plan, -2, cued=cues), LIMITS).cues
     assert [cue.occurrence.bulletin.id for cue in both] == ["absent"]
+
+
+def test_what_was_missed_has_not_waited_for_what_is_still_to_be_joined(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("joined", 1500), scene.slot("joined", -500)),
+        (scene.bulletin("missed", 60), scene.slot("missed", -300, late_limit_s=60)),
+    )
+    decision = decide(scene.snapshot(plan, 0, booted_at=scene.at(-1)), LIMITS)
+    assert [c.reason for c in decision.closings] == [Reason.AGENT_DOWN]
