@@ -108,8 +108,9 @@ def _tell(lives: list[Figures]) -> None:
 
     print(  # noqa: T201 - the figures are what the run is for
         f"\n{len(lives)} lives, {total('days')} days, {len(lives) * HAPPENINGS} happenings, {total('turns')} turns"
-        f"\n{total('due')} items due, each with its one row; with what only a wrong clock, a late plan or the hours after"
-        f"\nthe last day made due {total('aired') + total('explained')} rows: {total('aired')} aired, {total('explained')} explained"
-        f"\n{total('well')} of them with nothing in their way, each aired whole and to the millisecond"
+        f"\n{total('due')} items due, each with its one row"
+        f"\n{total('aired') + total('explained')} rows, with those of what only a wrong clock, a late plan or the hours"
+        f"\nafter the last day made due: {total('aired')} aired, {total('explained')} explained"
+        f"\n{total('well')} items with nothing in their way, each aired whole and to the millisecond"
         f"\n{sum(len(one.violations) for one in lives)} violations"
     )
