@@ -25,5 +25,7 @@ class FaultCode(StrEnum):
     TOO_HOT = "too_hot"
     LEDGER_REPLACED = "ledger_replaced"
     DATA_BUDGET_SPENT = "data_budget_spent"
+    KEY_FAULT = "key_fault"
+    """The contacts of the cabinet's key contradict each other: shorted, or a wire is off."""
     COMMANDS_REFUSED = "commands_refused"
     """Somebody sends commands that do not hold: not signed, old, or too many."""

@@ -70,6 +70,7 @@ class EventKind(StrEnum):
     MODEM_CYCLED = "modem_cycled"
     NIGHT_RESTART = "night_restart"
     COMMAND_REFUSED = "command_refused"
+    KEY_TURNED = "key_turned"
     OTHER = "other"
 
     @classmethod

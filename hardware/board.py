@@ -44,6 +44,24 @@ class InputPin(Struct, frozen=True, kw_only=True):
     debounce_s: float
 
 
+class KeyPins(Struct, frozen=True, kw_only=True):
+    """The cabinet's key: a changeover contact on two pins, and the contact of its stop position.
+
+    Attributes:
+        turned: Closes as the key is turned to sound.
+        rest: Opens as it is turned; closed while the key rests.
+    """
+
+    turned: InputPin
+    rest: InputPin
+    stop: InputPin
+
+    @property
+    def all(self) -> tuple[InputPin, InputPin, InputPin]:
+        """Every contact, in the order of the fields."""
+        return (self.turned, self.rest, self.stop)
+
+
 class Board(Struct, frozen=True, kw_only=True):
     """One kind of cabinet.
 
@@ -51,6 +69,7 @@ class Board(Struct, frozen=True, kw_only=True):
         amplifier: The relay that lets sound out: an amplifier's supply, or an FM transmitter's key.
         arrester: Remote contact of the surge arrester, wired as a normally closed loop: open is failed or cut.
         surge_pulse: Surge counter's dry contact: closes for a moment at each surge.
+        key: The cabinet's key; one that is not fitted leaves all its contacts open.
         warm_up_s: From switching on to full sound (a transmitter: until its carrier stands).
         modem: The relay that takes the modem's supply away, where there is one. The modem hangs on its normally closed
             contact: switched off, let go or floating, the modem has power. So it never stays off by itself.
@@ -61,6 +80,7 @@ class Board(Struct, frozen=True, kw_only=True):
     amplifier: RelayPin
     arrester: InputPin
     surge_pulse: InputPin
+    key: KeyPins
     modem: RelayPin | None = None
     warm_up_s: float = AMPLIFIER_WARM_UP_S
     hold_s: float = AMPLIFIER_HOLD_S
@@ -74,6 +94,11 @@ class Board(Struct, frozen=True, kw_only=True):
 
 ARRESTER = InputPin(name="spd_ok", gpio=23, debounce_s=0.2)
 SURGE_PULSE = InputPin(name="surge_pulse", gpio=24, debounce_s=0.01)
+KEY = KeyPins(
+    turned=InputPin(name="key_turned", gpio=5, debounce_s=0.05),
+    rest=InputPin(name="key_rest", gpio=6, debounce_s=0.05),
+    stop=InputPin(name="key_stop", gpio=13, debounce_s=0.05),
+)
 MODEM = RelayPin(name="modem", gpio=27, max_on_s=60.0)
 """The guard gives the modem its supply back after a minute, whatever the program wants."""
 
@@ -82,6 +107,7 @@ CABINET = Board(
     amplifier=RelayPin(name="amp", gpio=22),
     arrester=ARRESTER,
     surge_pulse=SURGE_PULSE,
+    key=KEY,
     modem=MODEM,
 )
 FM_BRIDGE = Board(
@@ -89,6 +115,7 @@ FM_BRIDGE = Board(
     amplifier=RelayPin(name="amp", gpio=22),
     arrester=ARRESTER,
     surge_pulse=SURGE_PULSE,
+    key=KEY,
     modem=MODEM,
     warm_up_s=5.0,
     hold_s=1.0,

@@ -16,6 +16,7 @@ from hardware.clock import SystemClock
 from hardware.events import HardwareEvent
 from hardware.gpio_chip import find_header_chip
 from hardware.health_sysfs import MachineHealth
+from hardware.key_gpio import KeySensor
 from hardware.modem_power import GpioModemPower, ModemPower
 from hardware.pin_error import PinError
 from hardware.player import Player, PlayerEvent
@@ -67,6 +68,7 @@ async def open_devices(
         surge = stack.enter_context(
             SurgeSensor(board.arrester, board.surge_pulse, factory, on_event)
         )
+        stack.enter_context(KeySensor(board.key, factory, on_event))
         refresh()
         output = f"horn:{simulated / SOCKET_NAME}" if simulated else _sound_card(board)
         player = await stack.enter_async_context(

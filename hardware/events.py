@@ -24,8 +24,16 @@ class RelayGuardTripped(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class KeyMoved(Struct, frozen=True, kw_only=True):
+    """The contacts of the cabinet's key are closed as told, and keep still."""
+
+    turned: bool
+    rest: bool
+    stop: bool
+
+
 class ClockChanged(Struct, frozen=True, kw_only=True):
     """The clock was set, or its trust changed."""
 
 
-HardwareEvent = ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged
+HardwareEvent = ArresterChanged | SurgeCounted | RelayGuardTripped | KeyMoved | ClockChanged

@@ -118,6 +118,12 @@ FAULTS: Mapping[FaultCode, FaultWords] = {
         "chờ tháng sau, hoặc xin xã nâng giới hạn",
         "wait for next month, or ask the commune to raise the limit",
     ),
+    FaultCode.KEY_FAULT: FaultWords(
+        "khoá báo động trong tủ: các tiếp điểm mâu thuẫn nhau",
+        "the cabinet's key: its contacts contradict each other",
+        "kiểm tra ba dây của khoá: có thể bị sét làm chập hoặc tuột dây; khoá chưa dùng được",
+        "check the key's three wires: a surge may have shorted one, or one is off; the key does not work",
+    ),
     FaultCode.COMMANDS_REFUSED: FaultWords(
         "có lệnh không hợp lệ gửi đến cụm loa, đã từ chối",
         "orders came that do not hold, and were refused",

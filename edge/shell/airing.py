@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from contract.journal import ItemRow, Outcome, Reason
 from contract.ports import Clock
-from edge.core.emergency import Step
 from edge.core.reconcile import Command, DropCue, PlayCue, TurnAmplifierOff, TurnAmplifierOn
 from edge.core.rows import (
     open_item,
@@ -25,6 +24,7 @@ from edge.core.rows import (
 from edge.core.silence import is_silence
 from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
 from edge.shell.amplifier import Amplifier, moved
+from edge.shell.attention import Attention
 from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.ledger import Ledger
 from edge.shell.sound_cache import SoundCache
@@ -68,7 +68,7 @@ class Airing:
         ledger: Ledger,
         cache: SoundCache,
         desk: EmergencyDesk,
-        attention: Path,
+        attention: Attention,
     ) -> None:
         self._clock = clock
         self._player = player
@@ -153,8 +153,8 @@ class Airing:
 
     async def _sound(self, cue: Cue) -> Path | None:
         """Where a cue's sound is, once its hash holds; the attention tone is the cluster's own."""
-        if cue.turn is not None and cue.turn.step is Step.TONE:
-            return self._attention
+        if cue.occurrence.bulletin.sha256 == self._attention.bulletin.sha256:
+            return self._attention.path
         sha256 = cue.occurrence.bulletin.sha256
         return self._cache.path(sha256) if await self._cache.is_whole(sha256) else None
 

@@ -24,6 +24,7 @@ from edge.shell.emergency_desk import EmergencyDesk
 from edge.shell.fault_board import FaultBoard
 from edge.shell.fetcher import Fetcher
 from edge.shell.inbox import Inbox
+from edge.shell.key_keeper import KeyKeeper
 from edge.shell.ledger import Ledger
 from edge.shell.modem_keeper import ModemKeeper
 from edge.shell.outbox import Outbox
@@ -106,7 +107,7 @@ def assemble(opened: Opened) -> Assembly:
         ledger=o.ledger,
         cache=o.cache,
         desk=desk,
-        attention=attention.path,
+        attention=attention,
     )
     reporter = Reporter(
         clock=o.clock,
@@ -147,7 +148,18 @@ def assemble(opened: Opened) -> Assembly:
         faults=faults,
         chime=o.state / CHIME_FILE,
     )
+    key = KeyKeeper(
+        clock=o.clock,
+        rules=o.config.key,
+        plan=lambda: plans.plan,
+        attention=attention.bulletin,
+        desk=desk,
+        diary=diary,
+        faults=faults,
+        ask=o.inbox.put,
+    )
     taker = Taker(
+        key=key,
         commander=commander,
         acks=acks,
         config=o.config,

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from contract.ids import ClusterId, CommuneId, is_name
 from contract.note import NoteRefused, VerifierKey
+from contract.pack import PackKind
 from edge.core.modem_care import ModemCare
 from edge.core.night import NightRestart
 
@@ -58,6 +59,18 @@ class CardRules(Struct, frozen=True, kw_only=True):
     scrub_mib_s: Annotated[float, Meta(gt=0)] = 1.0
 
 
+class KeyRules(Struct, frozen=True, kw_only=True):
+    """What the cabinet's key sounds.
+
+    Attributes:
+        sounds: The kind of warning of the emergency pack (`contract.pack.PackKind`).
+        repeats: How often it is spoken.
+    """
+
+    sounds: PackKind = PackKind.EVACUATION
+    repeats: Annotated[int, Meta(ge=1, le=10)] = 5
+
+
 class EdgeConfig(Struct, frozen=True, kw_only=True):
     """All that a cluster must be told.
 
@@ -65,6 +78,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
         card: How the card is used; the usual unless said.
         modem: When its modem loses its supply for a moment; the usual unless said.
         night_restart: When the agent begins afresh; never unless said.
+        key: What the cabinet's key sounds.
     """
 
     commune: CommuneId
@@ -74,6 +88,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     card: CardRules = CardRules()
     modem: ModemCare = ModemCare()
     night_restart: NightRestart = NightRestart()
+    key: KeyRules = KeyRules()
 
     def verifier_keys(self) -> tuple[VerifierKey, ...]:
         """Keys whose signatures count."""
@@ -85,6 +100,7 @@ TABLES: dict[str, type[Struct]] = {
     "card": CardRules,
     "modem": ModemCare,
     "night_restart": NightRestart,
+    "key": KeyRules,
 }
 """Tables of the file, with what they hold."""
 LEAST_CYCLE_S, LONGEST_OFF_S = 1.0, 50.0

@@ -47,6 +47,10 @@ class CommandCame(Struct, frozen=True, kw_only=True):
     note: bytes
 
 
+class KeyLook(Struct, frozen=True, kw_only=True):
+    """The cabinet's key has been held for some time: what does it ask for?"""
+
+
 class SoundArrived(Struct, frozen=True, kw_only=True):
     """A sound is on the card and its hash holds."""
 
@@ -99,6 +103,7 @@ Event = (
     | JournalAckCame
     | BeaconCame
     | CommandCame
+    | KeyLook
     | SoundArrived
     | SoundRefused
     | SoundDamaged

@@ -25,6 +25,7 @@ from edge.shell.inbox import (
     DesiredCame,
     HealthChanged,
     JournalAckCame,
+    KeyLook,
     LinkIsDown,
     LinkIsUp,
     ModemCycled,
@@ -32,13 +33,20 @@ from edge.shell.inbox import (
     SoundDamaged,
     SoundRefused,
 )
+from edge.shell.key_keeper import KeyKeeper
 from edge.shell.ledger import Ledger
 from edge.shell.modem_keeper import ModemKeeper
 from edge.shell.outbox import Outbox
 from edge.shell.plan_keeper import PlanKeeper
 from edge.shell.reporting import Reporter
 from edge.shell.silence_watch import SilenceWatch
-from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
+from hardware.events import (
+    ArresterChanged,
+    ClockChanged,
+    KeyMoved,
+    RelayGuardTripped,
+    SurgeCounted,
+)
 from hardware.health import HEALTH_FAULTS
 from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Ready, Started
 
@@ -58,6 +66,7 @@ class Taker(Struct, frozen=True, kw_only=True):
     diary: Diary
     faults: FaultBoard
     commander: Commander
+    key: KeyKeeper
     acks: Acks
     modem: ModemKeeper
     silence: SilenceWatch
@@ -78,6 +87,35 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.diary.event(
                     EventKind.MODEM_CYCLED, detail=f"no link for {down_s:.0f} s, cycle {times}"
                 )
+            case (
+                SoundArrived()
+                | SoundRefused()
+                | SoundDamaged()
+                | DataBudgetChanged()
+                | CardRoomChanged()
+            ):
+                self._take_from_card(event)
+            case KeyLook():
+                self.key.look()
+            case Ready() | Prepared() | Started() | Progress() | HeardOut() | Failed():
+                self._take_player(event)
+            case (
+                ArresterChanged()
+                | SurgeCounted()
+                | RelayGuardTripped()
+                | ClockChanged()
+                | HealthChanged()
+                | KeyMoved()
+            ):
+                self._take_hardware(event)
+            case _:
+                log.error("an event that nobody expects: %r", event)
+
+    def _take_from_card(
+        self,
+        event: SoundArrived | SoundRefused | SoundDamaged | DataBudgetChanged | CardRoomChanged,
+    ) -> None:
+        match event:
             case SoundArrived(sha256=sha256):
                 log.info("sound %s is here", sha256[:12])
             case SoundRefused(sha256=sha256, why=why):
@@ -88,18 +126,8 @@ class Taker(Struct, frozen=True, kw_only=True):
                 self.faults.tell(FaultCode.DATA_BUDGET_SPENT, is_so=is_spent)
             case CardRoomChanged(is_full=is_full):
                 log.warning("the card %s", "is full" if is_full else "has room again")
-            case Ready() | Prepared() | Started() | Progress() | HeardOut() | Failed():
-                self._take_player(event)
-            case (
-                ArresterChanged()
-                | SurgeCounted()
-                | RelayGuardTripped()
-                | ClockChanged()
-                | HealthChanged()
-            ):
-                self._take_hardware(event)
             case _:
-                log.error("an event that nobody expects: %r", event)
+                assert_never(event)
 
     def _take_from_link(
         self,
@@ -153,7 +181,12 @@ class Taker(Struct, frozen=True, kw_only=True):
 
     def _take_hardware(
         self,
-        event: ArresterChanged | SurgeCounted | RelayGuardTripped | ClockChanged | HealthChanged,
+        event: ArresterChanged
+        | SurgeCounted
+        | RelayGuardTripped
+        | ClockChanged
+        | HealthChanged
+        | KeyMoved,
     ) -> None:
         match event:
             case ArresterChanged(ok=ok):
@@ -167,6 +200,8 @@ class Taker(Struct, frozen=True, kw_only=True):
             case HealthChanged(faults=found):
                 for code in HEALTH_FAULTS:
                     self.faults.tell(code, is_so=code in found, detail=found.get(code, ""))
+            case KeyMoved():
+                self.key.moved(event)
             case ClockChanged():
                 pass
             case _:

@@ -36,6 +36,8 @@ AMPLIFIER, MODEM = "amp", "modem"
 WEAK_RTC_S = 946_684_800
 """What an RTC says whose battery is empty: 2000-01-01, in seconds since the epoch."""
 Facts = dict[str, Any]
+NEW_CONTACTS = {"spd_ok": 1, "surge_pulse": 0, "key_turned": 0, "key_rest": 1, "key_stop": 0}
+"""Contacts of a whole cabinet: 1 is closed."""
 NEW_CLOCK: Facts = {
     "offset_s": 0.0,
     "synchronised": True,
@@ -58,7 +60,7 @@ class Cabinet:
         self._first_ns = clock.mono_ns()
         self._horn = Horn(self._first_ns, warm_up_s)
         self._outputs: dict[str, int] = {}
-        self._inputs: dict[str, int] = {"spd_ok": 1, "surge_pulse": 0}
+        self._inputs: dict[str, int] = {**NEW_CONTACTS}
         self._clock_state: Facts = dict(NEW_CLOCK)
         self._uplink = Uplink()
         self._cut_ns = 0

@@ -64,7 +64,9 @@ class CabinetPins:
         self._on_event = on_event
         self._host = SystemClock()
         self._outputs = {f"GPIO{pin.gpio}": pin.name for pin in board.relays}
-        self._inputs = {pin.name: pin.gpio for pin in (board.arrester, board.surge_pulse)}
+        self._inputs = {
+            pin.name: pin.gpio for pin in (board.arrester, board.surge_pulse, *board.key.all)
+        }
         self._levels: dict[str, int] = {}
         self._socket: socket.socket | None = None
         self._retry: asyncio.TimerHandle | None = None

@@ -129,6 +129,14 @@ FAULTS: Mapping[str, FaultWords] = {
             "on the hub: loaxa-hub cluster set NAME --monthly-mib."
         ),
     ),
+    FaultCode.KEY_FAULT: FaultWords(
+        tone=Tone.BAD,
+        words=mark("the key in its cabinet does not work"),
+        advice=mark(
+            "Nobody can sound an evacuation at the cabinet itself. Call the technician: "
+            "a wire of the key is shorted or off."
+        ),
+    ),
     FaultCode.COMMANDS_REFUSED: FaultWords(
         tone=Tone.BAD,
         words=mark("orders came that do not hold, and were refused"),

@@ -66,6 +66,7 @@ EVENTS = {
     EventKind.LEDGER_REPLACED: (Tone.BAD, mark("broken log on the card replaced")),
     EventKind.MODEM_CYCLED: (Tone.WARN, mark("modem switched off and on again")),
     EventKind.NIGHT_RESTART: (Tone.CALM, mark("cluster restarted at night")),
+    EventKind.KEY_TURNED: (Tone.BAD, mark("the key in the cabinet was turned")),
     EventKind.COMMAND_REFUSED: (Tone.BAD, mark("order refused")),
     EventKind.OTHER: (Tone.CALM, mark("another event")),
 }

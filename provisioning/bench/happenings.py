@@ -86,6 +86,12 @@ class EmergencyStop(_AtTheHub, frozen=True, kw_only=True, tag="emergency_stop", 
     """An officer ends every emergency."""
 
 
+class KeySwitch(_Somewhere, frozen=True, kw_only=True, tag="key_switch", tag_field="do"):
+    """Somebody turns the key in the cabinet, or lightning shorts its wires."""
+
+    position: Literal["rest", "sound", "stop", "shorted"]
+
+
 class HubKill(_AtTheHub, frozen=True, kw_only=True, tag="hub_kill", tag_field="do"):
     """SIGKILL to the hub; its Mosquitto dies with it."""
 
@@ -254,6 +260,7 @@ Happening = (
     | PowerRestore
     | EmergencyBegins
     | EmergencyStop
+    | KeySwitch
     | HubKill
     | HubStart
     | Maintenance
@@ -283,7 +290,7 @@ Happening = (
     | SlotMove
 )
 
-NOT_YET = frozenset({"mains_off", "key_switch", "live"})
+NOT_YET = frozenset({"mains_off", "live"})
 """Planned kinds that no driver or hub knows yet."""
 
 

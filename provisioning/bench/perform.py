@@ -18,6 +18,13 @@ from provisioning.bench.rig import Rig
 from provisioning.bench.scenario import PlannedSlot, Scenario
 
 FLIPPED_BYTES = 16
+KEY_CONTACTS = {
+    "rest": {"key_turned": False, "key_stop": False, "key_rest": True},
+    "sound": {"key_rest": False, "key_stop": False, "key_turned": True},
+    "stop": {"key_rest": False, "key_turned": False, "key_stop": True},
+    "shorted": {"key_rest": True, "key_turned": True},
+}
+"""What each position of the key closes, in the order in which the contacts move."""
 
 
 class Performer:
@@ -177,6 +184,27 @@ class Performer:
     async def _in_the_world(self, event: what.Happening, names: list[str]) -> None:
         world = self._rig.world
         match event:
+            case (
+                what.Surge()
+                | what.Strike()
+                | what.ArresterFails()
+                | what.ArresterOk()
+                | what.KeySwitch()
+            ):
+                await self._move_contacts(event, names)
+            case what.ClockStep() | what.RtcRemove() | what.RtcWeak() | what.CellTime():
+                await world.set_clock(names, **clock_facts(event))
+            case what.AmplifierDead(dead=dead):
+                await world.set_amplifier_dead(names, dead=dead)
+            case what.PlayerSilent(silent=silent, until=until):
+                until_restart = until == "restart"
+                await world.set_card_silent(names, silent=silent, until_restart=until_restart)
+            case _:
+                await self._in_the_computers(event, names)
+
+    async def _move_contacts(self, event: what.Happening, names: list[str]) -> None:
+        world = self._rig.world
+        match event:
             case what.Surge(pulses=pulses, width_ms=width_ms):
                 for _ in range(pulses):
                     await world.pulse(names, "surge_pulse", width_ms=width_ms)
@@ -189,15 +217,11 @@ class Performer:
                 await world.set_input(names, "spd_ok", closed=False)
             case what.ArresterOk():
                 await world.set_input(names, "spd_ok", closed=True)
-            case what.ClockStep() | what.RtcRemove() | what.RtcWeak() | what.CellTime():
-                await world.set_clock(names, **clock_facts(event))
-            case what.AmplifierDead(dead=dead):
-                await world.set_amplifier_dead(names, dead=dead)
-            case what.PlayerSilent(silent=silent, until=until):
-                until_restart = until == "restart"
-                await world.set_card_silent(names, silent=silent, until_restart=until_restart)
+            case what.KeySwitch(position=position):
+                for pin, closed in KEY_CONTACTS[position].items():
+                    await world.set_input(names, pin, closed=closed)
             case _:
-                await self._in_the_computers(event, names)
+                raise AssertionError(event)
 
     async def _tell_kernels(self, event: what.Happening, names: list[str]) -> None:
         """What a kernel would say of a card that is so."""

@@ -13,6 +13,7 @@ from contract.topics import Kind
 from edge.core.clock_trust import Doubt
 from edge.shell.acks import Acks
 from edge.shell.airing import Airing
+from edge.shell.attention import open_attention
 from edge.shell.clock_watch import ClockWatch
 from edge.shell.diary import Diary
 from edge.shell.emergency_desk import EmergencyDesk
@@ -60,7 +61,7 @@ class Desk:
                 held=self.cache.held,
                 on_row=lambda: None,
             ),
-            attention=folder / "attention.wav",
+            attention=open_attention(folder),
         )
 
     def report(self, plan: Any = None, *, waiting: int = 0) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from hardware.clock import SystemClock
 from hardware.health_sysfs import MachineHealth
-from hardware.simulated.cabinet import NEW_CLOCK
+from hardware.simulated.cabinet import NEW_CLOCK, NEW_CONTACTS
 from hardware.simulated.machine_files import FOLDER
 from hardware.simulated.wire import RATE, SOCKET_NAME, FrameKind, frame, hello
 from hardware.simulated.world import WorldError
@@ -30,7 +30,7 @@ async def test_the_world_sees_what_it_has_set(cabinet: Any) -> None:
     await world.set_power(["bl-01"], on=False)
     assert await cabinet.ask(do="state") == {
         "pins": {},
-        "inputs": {"spd_ok": 0, "surge_pulse": 0},
+        "inputs": NEW_CONTACTS | {"spd_ok": 0},
         "clock": NEW_CLOCK | {"offset_s": 3.5, "synchronised": False},
         "powered": False,
     }
