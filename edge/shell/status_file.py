@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STARTTIME = 19
 """proc(5): when a process began, in ticks since boot; counted behind its name, which may hold spaces."""
+DRIFT_MS = 500
+"""What a clock is slewed below this is no news: nobody reads a time from the status more finely than in seconds."""
+ROOM_PART = 10
+"""Free room is news when it has changed by this part of itself: other programs' files come and go all the time."""
 
 
 class ClockStatus(Struct, frozen=True, kw_only=True):
@@ -73,7 +77,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class StatusFile:
-    """Writes when something changed; costs the card nothing where `run/` is in memory.
+    """Writes when something changed, and not for what only drifts; costs the card nothing where `run/` is in memory.
 
     Args:
         path: The file.
@@ -103,9 +107,7 @@ class StatusFile:
             card=card,
             birth=self._own_birth,
         )
-        if self._last is not None and status == replace(
-            self._last, reported=replace(self._last.reported, at=reported.at)
-        ):
+        if self._last is not None and not _is_news(self._last, status):
             return
         self._last = status
         beside = self._path.with_suffix(".new")
@@ -128,6 +130,32 @@ class StatusFile:
     def remove(self) -> None:
         """The agent has stopped."""
         self._path.unlink(missing_ok=True)
+
+
+def _is_news(old: Status, new: Status) -> bool:
+    """Whether anything differs but the time of day and what drifts: a slewed clock, room that others use."""
+    if abs(new.clock.wall_over_mono_ms - old.clock.wall_over_mono_ms) >= DRIFT_MS:
+        return True
+    return (
+        _is_other_room(old.card, new.card)
+        or replace(
+            old,
+            reported=replace(old.reported, at=new.reported.at),
+            clock=replace(old.clock, wall_over_mono_ms=new.clock.wall_over_mono_ms),
+            card=_with_room_of(new.card, old.card),
+        )
+        != new
+    )
+
+
+def _is_other_room(old: CardStatus | None, new: CardStatus | None) -> bool:
+    if old is None or new is None:
+        return old is not new
+    return abs(new.free_mib - old.free_mib) * ROOM_PART > old.free_mib
+
+
+def _with_room_of(new: CardStatus | None, old: CardStatus | None) -> CardStatus | None:
+    return old if old is None or new is None else replace(old, free_mib=new.free_mib)
 
 
 def _birth_of(process_id: int) -> str:
