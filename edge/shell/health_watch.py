@@ -18,6 +18,11 @@ CANARY_EVERY_S = 3600.0
 """Each costs the card 4 KiB of data and what the file system notes about it: less than 400 kB a day."""
 
 
+QUICK_FOR_S = 1800.0
+"""A card that took seconds for a write counts as slow until it has been quick for so long: each time that the fault
+comes or goes, a row of it is one more slow write."""
+
+
 class HealthSensor(Protocol):
     """The part of `hardware.health_sysfs.MachineHealth` that is needed here."""
 
@@ -58,6 +63,7 @@ class HealthWatch:
         self._faults: Mapping[FaultCode, str] = {}
         self._canary: Canary | None = None
         self._canary_out_since_s: float | None = None
+        self._slow: tuple[float, float] | None = None
         self.current = Health()
 
     async def run(self) -> None:
@@ -89,8 +95,10 @@ class HealthWatch:
     def _canary_now(self) -> Canary | None:
         """The last one; one that is out for too long counts as it is so far, and so does what the ledger writes."""
         write_ms = self._write_ms()
-        if write_ms is not None and (write_ms >= SLOW_MS or FaultCode.CARD_SLOW in self._faults):
-            return Canary(write_ms=write_ms)
+        if write_ms is not None and write_ms >= SLOW_MS:
+            self._slow = (_now_s(), write_ms)
+        if self._slow is not None and _now_s() - self._slow[0] < QUICK_FOR_S:
+            return Canary(write_ms=self._slow[1])
         if self._canary_out_since_s is None:
             return self._canary
         so_far_ms = (_now_s() - self._canary_out_since_s) * 1000

@@ -85,6 +85,26 @@ async def test_a_canary_that_does_not_come_home_is_a_slow_card_and_holds_nobody(
         computer.look()
 
 
+async def test_a_card_that_was_slow_is_not_called_quick_for_one_quick_write(
+    computer: Computer, running: Any, eventually: Any
+) -> None:
+    took_ms = [10.0, 6_000.0, 10.0, 7_000.0, 10.0, 10.0]
+    told: list[HealthChanged] = []
+    watch = HealthWatch(
+        sensor=computer,
+        send_canary=lambda: None,
+        write_ms=lambda: took_ms[min(computer.reads, len(took_ms)) - 1],
+        on_event=told.append,
+    )
+    async with running(watch.run()):
+        for reads in range(1, len(took_ms) + 1):
+            computer.look() if reads > 1 else None
+            await eventually(lambda reads=reads: computer.reads >= reads)
+        computer.look()
+        await eventually(lambda: computer.reads > len(took_ms))
+    assert [[*one.faults] for one in told] == [[FaultCode.CARD_SLOW]]
+
+
 async def test_work_on_its_own_thread_brings_its_result_or_its_failure() -> None:
     assert await on_own_thread("sum", lambda: 1 + 1) == 2
     with pytest.raises(ZeroDivisionError):
