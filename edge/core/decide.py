@@ -203,7 +203,7 @@ def _wake_at(
 ) -> datetime:
     now = snapshot.now
     moments = [now + LOOK_AGAIN]
-    moments += [one.until + JUST_AFTER for one in snapshot.emergencies]
+    moments += [at + JUST_AFTER for one in snapshot.emergencies for at in (one.until, one.ends_by)]
     if alarm is not None and alarm.wake_at is not None:
         moments.append(alarm.wake_at)
     for placing in programme.placings:

@@ -17,6 +17,7 @@ from contract.command import Command, Mode, StartEmergency
 from contract.ids import Sha256
 from contract.model import Bulletin
 
+GRACE = timedelta(minutes=2)
 TONE_AGAIN_S = 2.0
 """Between two attention tones while the bulletin is on its way."""
 
@@ -67,6 +68,16 @@ class Emergency(Struct, frozen=True, kw_only=True):
         return Step.SPEECH if self.preface is None else Step.PREFACE
 
     @property
+    def ends_by(self) -> datetime:
+        """One that has begun is over by then, also when its sound never comes or the player plays none of it."""
+        once = timedelta(milliseconds=sum(sound.duration_ms for sound in self.sounds))
+        return self.until + GRACE + self.repeats * (once + timedelta(seconds=self.gap_s))
+
+    def may_sound(self, now: datetime) -> bool:
+        """Whether it may sound now: begun in time, and not for ever."""
+        return now <= (self.ends_by if self.has_begun else self.until)
+
+    @property
     def is_spoken_out(self) -> bool:
         """Whether nothing of it is left to say."""
         return self.spoken >= self.repeats
@@ -110,12 +121,12 @@ def taken(order: StartEmergency, command: Command, now: datetime, hub_now: datet
 
 def first_of(queue: tuple[Emergency, ...], now: datetime) -> Emergency | None:
     """The emergency that sounds now: in the order in which they were taken; none is refused."""
-    return next((one for one in queue if one.has_begun or now <= one.until), None)
+    return next((one for one in queue if one.may_sound(now)), None)
 
 
 def expired(queue: tuple[Emergency, ...], now: datetime) -> tuple[Emergency, ...]:
-    """Emergencies that were never begun and may not begin any more."""
-    return tuple(one for one in queue if not one.has_begun and now > one.until)
+    """Emergencies that may not sound any more."""
+    return tuple(one for one in queue if not one.may_sound(now))
 
 
 def turn_of(emergency: Emergency, turn: Turn | None, now: datetime) -> Turn:

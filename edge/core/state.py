@@ -228,7 +228,7 @@ class Decision(Struct, frozen=True, kw_only=True):
         watermark: Planned starts before this need no more thought; None: none was ever owed.
         waiting_for: Sounds that are due and not held.
         turn: Where the emergency on air stands.
-        expired: Emergencies to forget: they were never begun and may not begin any more.
+        expired: Emergencies to forget: they may not sound any more.
     """
 
     cues: tuple[Cue, ...]

@@ -93,10 +93,14 @@ def assemble(opened: Opened) -> Assembly:
     watch = ClockWatch(clock=o.clock, diary=diary, doubt=o.clock_doubt)
     faults = FaultBoard(diary)
     acks = Acks(clock=o.clock, link=o.link)
-    desk = EmergencyDesk(
-        clock=o.clock, ledger=o.ledger, acks=acks, held=o.cache.held, on_row=outbox.poke
-    )
     attention = open_attention(o.state)
+    desk = EmergencyDesk(
+        clock=o.clock,
+        ledger=o.ledger,
+        acks=acks,
+        held=lambda: o.cache.held() | {attention.bulletin.sha256},
+        on_row=outbox.poke,
+    )
     modem = ModemKeeper(
         clock=o.clock, power=o.modem_power, care=o.config.modem, on_event=o.inbox.put
     )

@@ -195,6 +195,14 @@ def test_an_old_one_is_not_begun_but_one_that_has_begun_goes_on(scene: Any) -> N
     assert decide(alarmed(scene, 1801, waiting), LIMITS).expired == (waiting,)
 
 
+def test_one_whose_sound_never_comes_does_not_sound_its_tone_for_ever(scene: Any) -> None:
+    begun = emergency(scene, has_begun=True)
+    over_s = (begun.ends_by - scene.at(0)).total_seconds() + 1
+    assert 1800 + 2 * 15 < over_s < 1800 + 300
+    decision = decide(alarmed(scene, over_s, begun), LIMITS)
+    assert (decision.expired, decision.cues, decision.amplifier_on) == ((begun,), (), False)
+
+
 def test_its_life_is_told_by_the_hubs_clock(scene: Any) -> None:
     order = StartEmergency(bulletin=scene.bulletin("lu", 10))
     command = Command(

@@ -18,6 +18,7 @@ from contract.ids import ClusterId
 from contract.journal import EventKind, EventRow, ItemRow, Outcome, Reason
 from contract.model import Bulletin, Stop
 from contract.note import generate_key
+from contract.pack import PackKind, Pinned
 from contract.ports import ClockTrust
 from contract.status import Reported
 from edge.core.state import Limits
@@ -31,6 +32,7 @@ from edge.shell.inbox import (
     DesiredCame,
     Inbox,
     JournalAckCame,
+    KeyLook,
     LinkIsDown,
     LinkIsUp,
 )
@@ -38,7 +40,7 @@ from edge.shell.ledger import Ledger
 from edge.shell.scrub import Scrub
 from edge.shell.sound_cache import SoundCache
 from edge.shell.status_file import StatusFile
-from hardware.events import ArresterChanged, ClockChanged, RelayGuardTripped, SurgeCounted
+from hardware.events import ArresterChanged, ClockChanged, KeyMoved, RelayGuardTripped, SurgeCounted
 from hardware.player import Failed, HeardOut, PlayerEvent, Prepared, Progress, Started
 from hardware.relay import RelayError
 
@@ -1381,3 +1383,57 @@ async def test_a_silent_emergency_gets_a_new_player_and_no_chime(
     cabinet.player.level_db = -20.0
     await cabinet.pass_to(50)
     assert "silent" not in faults(cabinet)
+
+
+# The key in the cabinet
+
+AT_REST = KeyMoved(turned=False, rest=True, stop=False)
+TURNED = KeyMoved(turned=True, rest=False, stop=False)
+AT_STOP = KeyMoved(turned=False, rest=False, stop=True)
+
+
+async def held(cabinet: Cabinet, event: KeyMoved, seconds: float) -> None:
+    """The key is moved and kept there."""
+    await cabinet.tell(event)
+    await cabinet.pass_to(cabinet.clock.at_s + seconds)
+    await cabinet.tell(KeyLook())
+
+
+async def test_the_key_sounds_the_packs_warning_without_a_hub_and_its_stop_ends_it(
+    cabinet: Cabinet,
+) -> None:
+    cabinet.durations_ms["attention"] = TONE_S * 1000
+    warning = cabinet.bulletin("so-tan", 3)
+    pinned = (Pinned(kind=PackKind.EVACUATION, bulletin=warning.id),)
+    note = cabinet.papers.note(
+        cabinet.papers.plan(1, (warning, cabinet.papers.slot(warning)), pack=pinned)
+    )
+    await cabinet.tell(DesiredCame(note=note))
+    await cabinet.pass_to(-20)
+    await held(cabinet, AT_REST, 1)
+    await held(cabinet, TURNED, 1)
+    assert cabinet.player.heard == []
+    await held(cabinet, TURNED, 3)
+    await cabinet.pass_to(-4)
+    assert [what for _, what in cabinet.player.heard][:3] == [
+        "from 0 ms at 100 %",
+        "heard out",
+        "from 0 ms at 100 %",
+    ]
+    await held(cabinet, AT_STOP, 1)
+    row = next(one for one in cabinet.rows() if one.slot.startswith("key-"))
+    assert (row.sha256, row.outcome, row.reason) == (
+        warning.sha256,
+        Outcome.PARTIAL,
+        Reason.STOPPED,
+    )
+    assert cabinet.events(EventKind.KEY_TURNED) == ["sound so-tan", "stop"]
+
+
+async def test_a_key_on_a_card_without_a_pack_sounds_the_bare_tone(cabinet: Cabinet) -> None:
+    cabinet.durations_ms["attention"] = TONE_S * 1000
+    await held(cabinet, AT_REST, 1)
+    await held(cabinet, TURNED, 4)
+    await cabinet.pass_to(cabinet.clock.at_s + 90)
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 100 %", "heard out"] * 6
+    assert not cabinet.relay.is_on
