@@ -113,6 +113,8 @@ def status_lines(report: Reported, *, link: str, language: Language) -> list[str
     """A report in words, one fact a line; `link`: how the link is, in words."""
     on = say(language, "bật", "on") if report.relays.get("amp") else say(language, "tắt", "off")
     on_air = report.on_air.bulletin if report.on_air else say(language, "không", "nothing")
+    if report.emergency:
+        on_air = say(language, "KHẨN CẤP, lệnh ", "EMERGENCY, order ") + report.emergency
     arrester = {
         True: say(language, "tốt", "good"),
         False: say(language, "HỎNG, hãy thay", "FAILED, replace it"),

@@ -65,12 +65,24 @@ def _headline(
         )
     if view.quiet:
         return _quiet_headline(view, now, say)
+    if view.reported is not None and view.reported.emergency:
+        return Remark(Tone.AIR, say("on air: EMERGENCY"))
     if view.reported is None or view.reported.on_air is None:
         return Remark(Tone.CALM, say("online, not playing"))
-    title = titles.get(view.reported.on_air.bulletin, view.reported.on_air.bulletin)
+    return _on_air(view, view.reported, view.reported.on_air.bulletin, titles, say)
+
+
+def _on_air(
+    view: ClusterView,
+    reported: Reported,
+    bulletin: BulletinId,
+    titles: Mapping[BulletinId, str],
+    say: Say,
+) -> Remark:
+    title = titles.get(bulletin, bulletin)
     if FaultCode.SILENT in view.alarms:
         return Remark(Tone.BAD, f"{say('playing, but nothing is to be heard:')} “{title}”")
-    if view.reported.relays and not view.reported.relays.get("amp", True):
+    if reported.relays and not reported.relays.get("amp", True):
         return Remark(Tone.BAD, f"{say('playing, but the amplifier is off:')} “{title}”")
     return Remark(Tone.AIR, f"{say('on air:')} “{title}”")
 

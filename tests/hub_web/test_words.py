@@ -79,6 +79,8 @@ def test_nothing_is_green_while_it_is_silent() -> None:
     on = _stands(_view(on_air=ON_AIR, relays={"amp": True}))
     assert on.tone is Tone.AIR
     assert on.headline.text == "on air: “Tin”"
+    urgent = _stands(_view(emergency="e-1", relays={"amp": True}))
+    assert (urgent.tone, urgent.headline.text) == (Tone.AIR, "on air: EMERGENCY")
     off = _stands(_view(on_air=ON_AIR, relays={"amp": False}))
     assert off.tone is Tone.BAD
     lost = _stands(_view(online=False, on_air=ON_AIR, relays={"amp": True}))
