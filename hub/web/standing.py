@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from contract.fault import FaultCode
 from contract.ids import BulletinId
+from contract.status import Reported
 from hub.core.alarms import CLOCK_OFF
 from hub.core.model import ClusterView
 from hub.web.details import clock_words, details
