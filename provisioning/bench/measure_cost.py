@@ -70,7 +70,7 @@ async def measure_idle(folder: Path, say: Say, *, idle_s: float) -> list[Figure]
         figure(
             "idle card writes", "kB/h", [one / 1000 for one in written], limits={"max": 200},
             note=f"write_bytes of agent and player over {idle_s:.0f} s, from {SETTLED_S:.0f} s after plan and "
-            f"sounds were held on; {HOURLY_WRITES_BYTES / 1000:.0f} kB added for what comes once an hour (canary, saved time)",
+            f"sounds were held on; {HOURLY_WRITES_BYTES / 1000:.0f} kB added for what comes hourly",
         ),
     ]  # fmt: skip
 
