@@ -65,14 +65,27 @@ class Fetcher:
         self._current: tuple[Sha256, Download] | None = None
         make_folder(staging)
 
-    def want(self, bulletins: tuple[Bulletin, ...]) -> None:
-        """Says what is needed, soonest first; a download of something no longer needed ends."""
+    def want(
+        self, bulletins: tuple[Bulletin, ...], urgent: frozenset[Sha256] = frozenset()
+    ) -> None:
+        """Says what is needed, soonest first; a download of something no longer needed ends.
+
+        Args:
+            bulletins: All that is needed.
+            urgent: What an emergency waits for: a download of anything else makes way, and goes on later.
+        """
         self._wanted = bulletins
         wanted = {bulletin.sha256 for bulletin in bulletins}
         self._failures = {sha: count for sha, count in self._failures.items() if sha in wanted}
-        if self._current is not None and self._current[0] not in wanted:
+        if self._current is not None and self._is_in_the_way(self._current[0], wanted, urgent):
             self._current[1].cancel()
         self._poke.set()
+
+    def _is_in_the_way(
+        self, fetched: Sha256, wanted: set[Sha256], urgent: frozenset[Sha256]
+    ) -> bool:
+        waits = any(one.sha256 in urgent for one in self._missing())
+        return fetched not in wanted or (waits and fetched not in urgent)
 
     @property
     def wanted(self) -> tuple[Bulletin, ...]:

@@ -41,7 +41,7 @@ from edge.shell.ledger_file import (
     stored,
     utc,
 )
-from edge.shell.ledger_opening import REPLACED, Footing, Opened, Opener, merge
+from edge.shell.ledger_opening import EMERGENCIES, REPLACED, Footing, Opened, Opener, merge
 from edge.shell.reserve import Reserve
 from edge.shell.sent_mark import SentMark
 
@@ -496,7 +496,7 @@ class Ledger:
 
     def emergencies(self) -> tuple[Emergency, ...]:
         """Emergencies taken and not over."""
-        found = self._fact("emergencies")
+        found = self._fact(EMERGENCIES)
         return msgspec.json.decode(found, type=tuple[Emergency, ...]) if found else ()
 
     def obey(self, marks: Marks | None, queue: tuple[Emergency, ...]) -> None:
@@ -667,7 +667,7 @@ class Ledger:
 
 
 def _emergency_facts(queue: tuple[Emergency, ...]) -> dict[str, str | None]:
-    return {"emergencies": msgspec.json.encode(queue).decode() if queue else None}
+    return {EMERGENCIES: msgspec.json.encode(queue).decode() if queue else None}
 
 
 def _is_full(error: sqlite3.OperationalError) -> bool:

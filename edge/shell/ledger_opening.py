@@ -28,6 +28,10 @@ NEVER_FALLS = ("plan_version", acknowledged_of(""), "count.", "watermark")
 """Facts of which the higher value holds when two ledgers become one; names begin so."""
 REPLACED = "replaced"
 """The fact that says why a new ledger began, until its row is written."""
+EMERGENCIES = "emergencies"
+"""The fact that says which emergencies are not over; missing: none is."""
+ENDS = ("open", EMERGENCIES, REPLACED)
+"""Facts that are gone once they are over: what ended in memory does not come back with the card."""
 
 
 class Footing(Enum):
@@ -169,8 +173,9 @@ def merge(memory: sqlite3.Connection, card: sqlite3.Connection) -> None:
     """
     remains = remains_of(memory)
     take_over(card, remains)
-    if "open" not in remains.facts:
-        card.execute("DELETE FROM fact WHERE name = 'open'")
+    for name in ENDS:
+        if name not in remains.facts:
+            card.execute("DELETE FROM fact WHERE name = ?", (name,))
 
 
 def _higher(name: str, old: str | None, new: str) -> str:

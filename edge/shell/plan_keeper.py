@@ -131,7 +131,8 @@ class PlanKeeper:
         """Says again what is needed, emergencies first, then soonest first; all else may go."""
         urgent = self._urgent()
         needed = (*urgent, *sounds_in_order_of_need(self.plan, self._clock.now()))
-        self._fetcher.ration.follow(self.plan, frozenset(sound.sha256 for sound in urgent))
-        self._fetcher.want(needed)
+        exempt = frozenset(sound.sha256 for sound in urgent)
+        self._fetcher.ration.follow(self.plan, exempt)
+        self._fetcher.want(needed, exempt)
         cued = {cue.occurrence.bulletin.sha256 for cue in self._airing.cued}
         self._cache.evict(frozenset(cued | {sound.sha256 for sound in needed}))

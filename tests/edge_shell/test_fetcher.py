@@ -129,6 +129,19 @@ async def test_a_new_plan_ends_the_download_of_what_it_needs_no_more(
     assert "does not come" not in caplog.text
 
 
+async def test_a_download_makes_way_for_an_emergency_and_goes_on_where_it_ended(
+    bench: Bench, running: Any, eventually: Any
+) -> None:
+    planned, ordered = bench.bulletins("a", "b", size_bytes=30_000)
+    bench.media.script = ["stalls 20000"]
+    bench.fetcher.want((planned,))
+    async with running(bench.fetcher.run()):
+        await eventually(bench.has_begun)
+        bench.fetcher.want((ordered, planned), frozenset({ordered.sha256}))
+        await eventually(lambda: len(bench.arrived()) == 2)
+    assert bench.arrived() == [ordered.sha256, planned.sha256]
+
+
 async def test_a_failure_of_an_old_plan_does_not_make_the_new_one_wait(
     bench: Bench, running: Any, eventually: Any
 ) -> None:

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract.command import Mode
+from contract.ids import BulletinId, Sha256
 from contract.journal import EventKind, EventRow, ItemRow, Outcome, Reason
+from contract.model import Bulletin
+from edge.core.emergency import Emergency
 from edge.core.obey import Marks
 from edge.shell.ledger import Ledger
+from edge.shell.ledger_file import open_in_memory, open_on_card
+from edge.shell.ledger_opening import merge, take_over
+from edge.shell.salvage import remains_of
 
 FIVE = datetime.fromisoformat("2026-11-24T17:00:00+07:00")
 PLENTY = 10**9
@@ -144,4 +151,38 @@ def test_any_damage_starts_makes_nothing_up_and_lets_no_mark_rise(
     numbers = [row.number for row in rows]
     assert numbers == list(range(numbers[0], numbers[-1] + 1)) if numbers else True
     assert ledger.append(item(0)).number > 0
+    ledger.close()
+
+
+def test_an_emergency_that_ended_in_memory_does_not_come_back_with_the_card(tmp_path: Path) -> None:
+    """Else a new start would sound it once more."""
+    emergency = Emergency(
+        id="e-1",
+        bulletin=Bulletin(
+            id=BulletinId("lu"),
+            title="Lũ",
+            sha256=Sha256("0" * 64),
+            size_bytes=1000,
+            duration_ms=10_000,
+        ),
+        repeats=1,
+        gap_s=5,
+        volume_pct=100,
+        mode=Mode.LIVE,
+        taken_at=FIVE,
+        until=FIVE + timedelta(hours=1),
+    )
+    path = tmp_path / "ledger.db"
+    ledger = Ledger(path)
+    ledger.obey(Marks(high=9), (emergency,))
+    ledger.close()
+    with (
+        closing(open_on_card(path, patience_s=5)) as card,
+        closing(open_in_memory()) as memory,
+    ):
+        take_over(memory, remains_of(card))
+        memory.execute("DELETE FROM fact WHERE name = 'emergencies'")  # it is over
+        merge(memory, card)
+    ledger = Ledger(path)
+    assert (ledger.emergencies(), ledger.marks().high) == ((), 9)
     ledger.close()
