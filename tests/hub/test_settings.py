@@ -190,6 +190,8 @@ def test_the_command_line_has_every_verb() -> None:
         "user",
         "cluster",
         "push",
+        "emergency",
+        "pack",
         "backup",
         "restore",
     }

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -36,3 +38,13 @@ def live(key: SignerKey) -> Live:
             return judge(world)
 
     return lived
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Sixty days of trouble are sixty days of log, which nobody reads."""
+    edge = logging.getLogger("edge")
+    before = edge.level
+    edge.setLevel(logging.CRITICAL)
+    yield
+    edge.setLevel(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -532,6 +531,3 @@ def _config(signer: SignerKey) -> EdgeConfig:
             keys=(signer.verifier.encode(),),
         ),
     )
-
-
-logging.getLogger("edge").setLevel(logging.CRITICAL)
