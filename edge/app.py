@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
+import select
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code (2: a mistake in what was asked, said in one line)."""
     options = parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        return _obey(options)
     except (ConfigErrors, BoardError, AgentRunsError, CabinetMissingError) as error:
         print(f"loaxa-edge: {error}", file=sys.stderr)  # noqa: T201 - the answer to a command
         return 2
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"loaxa-edge: không có quyền ghi / no permission: {error.filename}", file=sys.stderr)  # noqa: T201
         return 2
     except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, BrokenPipeError) and _is_read_no_further():
+            return 1
         print(f"loaxa-edge: không đọc được / cannot be read: {error}", file=sys.stderr)  # noqa: T201
         return 2
 
@@ -63,6 +67,28 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("--config", type=Path, default=Path("/etc/loaxa/edge.toml"))
         verb.add_argument("--state", type=Path, default=Path("/var/lib/loaxa"))
     return top
+
+
+def _obey(options: argparse.Namespace) -> int:
+    code = int(options.command(options))
+    sys.stdout.flush()
+    return code
+
+
+def _is_read_no_further() -> bool:
+    """Whether whoever read along has enough (`| head`); what waits to be written then goes nowhere."""
+    try:
+        standard_out = sys.stdout.fileno()
+    except OSError:  # it is no file: nobody can close it
+        return False
+    pipe = select.poll()
+    pipe.register(standard_out, 0)
+    if not any(event & select.POLLERR for _, event in pipe.poll(0)):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, standard_out)
+    os.close(nowhere)
+    return True
 
 
 def _run(options: argparse.Namespace) -> int:

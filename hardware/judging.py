@@ -29,15 +29,12 @@ class SoundReading(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-def judge_pins(why: str) -> Verdict:
-    """The pins could not be opened."""
+def judge_pins(why: str, *, is_agent_down: bool = False) -> Verdict:
+    """The pins could not be opened; `is_agent_down`: it is known not to be the agent that holds them."""
     return bad(
         Words("Chân GPIO", "GPIO pins"),
         Words(f"không mở được ({why})", f"cannot be opened ({why})"),
-        Words(
-            "chạy bằng sudo; nếu chân đang bận, hãy dừng: systemctl stop loaxa-edge",
-            "run it with sudo; if a pin is busy, stop the agent: systemctl stop loaxa-edge",
-        ),
+        _FREE_PINS if is_agent_down else _STOP_AGENT,
     )
 
 
@@ -189,6 +186,14 @@ def judge_temperature(temperature_c: float | None) -> Verdict:
     )
 
 
+_STOP_AGENT = Words(
+    "chạy bằng sudo; nếu chân đang bận, hãy dừng: systemctl stop loaxa-edge",
+    "run it with sudo; if a pin is busy, stop the agent: systemctl stop loaxa-edge",
+)
+_FREE_PINS = Words(
+    "chạy bằng sudo; nếu chân đang bận, một chương trình khác đang giữ chân: tắt chương trình đó hoặc sudo reboot",
+    "run it with sudo; if a pin is busy, another program holds it: end that one, or sudo reboot",
+)
 _CHECK_WIRE = Words(
     "kiểm tra chân GPIO và dây tới rơ-le", "check the GPIO pin and the relay's wire"
 )

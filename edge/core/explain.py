@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from contract.ids import BulletinId
 from contract.journal import ItemRow
 from contract.model import ZONE
 from edge.core.clock_trust import Doubt
 from edge.core.programme import Placing, Programme, lay_out
 from edge.core.state import Limits, Occurrence, Snapshot
-from edge.core.words import Language, doubt_words, outcome_words, reason_words, say, trust_words
+from edge.core.words import (
+    Language,
+    agent_down_words,
+    doubt_words,
+    outcome_words,
+    reason_words,
+    say,
+    trust_words,
+)
 
 NEAR = timedelta(minutes=30)
 """Planned starts this far from the instant are spoken of."""
@@ -29,8 +38,11 @@ def explain(
     language: Language,
     *,
     doubt: Doubt = Doubt.NONE,
+    agent_runs: bool = True,
 ) -> list[str]:
     """What sounds at `at` and why the rest does not; from the journal when `at` is past.
+
+    Without an agent nothing sounds: that comes first, and the rest is what would sound if one ran.
 
     Args:
         snapshot: How the cluster is now.
@@ -39,10 +51,12 @@ def explain(
         limits: Those of the board.
         language: Of the answer.
         doubt: Why the clock is not believed further.
+        agent_runs: Whether there is an agent to play anything.
     """
+    down = [] if agent_runs else [agent_down_words(language)]
     plan = snapshot.plan
     if plan is None:
-        return [say(language, "Cụm loa chưa có lịch phát.", "The cluster has no plan yet.")]
+        return [*down, say(language, "Cụm loa chưa có lịch phát.", "The cluster has no plan yet.")]
     lines = [_heading(at, plan.version, language)]
     if not snapshot.trust.is_trusted:
         silent = say(language, ": không phát gì theo giờ.", ": nothing timed plays.")
@@ -57,13 +71,15 @@ def explain(
                 "Maintenance: nothing timed plays.",
             )
         )
-    lines += [_past_line(row, language) for row in rows if abs(row.planned_at - at) <= NEAR]
+    titles = {bulletin.id: bulletin.title for bulletin in plan.bulletins}
+    lines += [_past_line(row, titles, language) for row in rows if abs(row.planned_at - at) <= NEAR]
     programme = _programme_at(snapshot, at, limits)
     is_past = len(lines) > 1 and at < snapshot.now
-    lines += [] if is_past else _sounding(programme, snapshot, at, language)
+    is_silenced = not (agent_runs and snapshot.trust.is_trusted) or plan.maintenance
+    lines += [] if is_past else _sounding(programme, at, language, is_silenced=is_silenced)
     lines += _others(programme, snapshot, at, language)
-    lines.append(_next(snapshot, at, limits, language))
-    return lines
+    lines.append(_next(snapshot, at, limits, language, agent_runs=agent_runs))
+    return down + lines
 
 
 def _programme_at(snapshot: Snapshot, at: datetime, limits: Limits) -> Programme:
@@ -73,9 +89,8 @@ def _programme_at(snapshot: Snapshot, at: datetime, limits: Limits) -> Programme
 
 
 def _sounding(
-    programme: Programme, snapshot: Snapshot, at: datetime, language: Language
+    programme: Programme, at: datetime, language: Language, *, is_silenced: bool
 ) -> Iterator[str]:
-    is_silenced = not snapshot.trust.is_trusted or bool(snapshot.plan and snapshot.plan.maintenance)
     on_air = say(language, "Phát: ", "On air: ")
     would_be = say(language, "Lẽ ra phát: ", "Would be on air: ")
     found = [one for one in programme.placings if one.begins_at <= at < one.ends_at]
@@ -112,7 +127,9 @@ def _others(
         yield say(language, "Tệp chưa tải về: ", "Sound not here yet: ") + _title(missing)
 
 
-def _next(snapshot: Snapshot, at: datetime, limits: Limits, language: Language) -> str:
+def _next(
+    snapshot: Snapshot, at: datetime, limits: Limits, language: Language, *, agent_runs: bool
+) -> str:
     """The first start after the instant asked about, or after now when that is past."""
     since = max(at, snapshot.now)
     reach = since - snapshot.now + AHEAD
@@ -132,10 +149,15 @@ def _next(snapshot: Snapshot, at: datetime, limits: Limits, language: Language) 
     is_held = found.occurrence.bulletin.sha256 in snapshot.held
     moment = f"{_clock(found.begins_at)} {_day(found.begins_at)}"
     words = f"{moment} «{found.occurrence.bulletin.title}»"
-    return say(language, "Tiếp theo: ", "Next: ") + words + ("" if is_held else missing)
+    coming = (
+        say(language, "Tiếp theo: ", "Next: ")
+        if agent_runs
+        else say(language, "Tiếp theo, nếu chương trình chạy: ", "Next, if the agent ran: ")
+    )
+    return coming + words + ("" if is_held else missing)
 
 
-def _past_line(row: ItemRow, language: Language) -> str:
+def _past_line(row: ItemRow, titles: Mapping[BulletinId, str], language: Language) -> str:
     words = f"{outcome_words(row.outcome, language)}, {reason_words(row.reason, language)}"
     if row.clock_step_s:
         vi, en = f"đồng hồ được chỉnh {row.clock_step_s:+.0f} s", "the clock was set by"
@@ -147,7 +169,7 @@ def _past_line(row: ItemRow, language: Language) -> str:
     )
     return (
         say(language, "Nhật ký: ", "Journal: ")
-        + f"{_clock(row.planned_at)} «{row.bulletin}»{span}: {words}"
+        + f"{_clock(row.planned_at)} «{titles.get(row.bulletin, row.bulletin)}»{span}: {words}"
     )
 
 

@@ -36,6 +36,15 @@ def doubt_words(doubt: Doubt, language: Language) -> str:
     return say(language, *_DOUBTS[doubt])
 
 
+def agent_down_words(language: Language) -> str:
+    """That no agent runs, and how to start it."""
+    return say(
+        language,
+        "Chương trình trên cụm loa chưa chạy. Hãy chạy: systemctl start loaxa-edge",
+        "The agent is not running. Start it: systemctl start loaxa-edge",
+    )
+
+
 def trust_words(trust: ClockTrust, language: Language) -> str:
     """How the clock came by its time."""
     return say(language, *_TRUST[trust])

@@ -85,6 +85,17 @@ def judge_status(status: Status) -> Iterator[Verdict]:
     yield from judge_faults(reported.faults)
 
 
+def judge_no_agent(simulated: Path | None) -> Verdict:
+    """No agent runs; beside the cabinet simulated in that folder it is started by hand."""
+    by_hand = f"loaxa-edge run --simulated {simulated}"
+    start = by_hand if simulated else "systemctl start loaxa-edge"
+    return bad(
+        Words("Chương trình", "Agent"),
+        Words("không chạy, cụm loa không phát gì", "not running, nothing plays"),
+        Words(f"hãy chạy: {start}", f"run: {start}"),
+    )
+
+
 def judge_card(card: CardStatus) -> Iterator[Verdict]:
     """What is on the card, and what was fetched."""
     vi, en = Language.VI, Language.EN
@@ -221,6 +232,8 @@ async def _examine(
     cabinet = (
         _from_agent(status) if status else _from_devices(board, options.simulated, options.state)
     )
+    if not status:
+        yield judge_no_agent(options.simulated)
     async for verdict in cabinet:
         yield verdict
     if not status:
@@ -252,7 +265,7 @@ async def _from_devices(
             yield judge_player(await prober.open_tone())
             yield judge_agent_clock(devices.clock, state)
     except PinError as error:
-        yield judge_pins(str(error))
+        yield judge_pins(str(error), is_agent_down=True)
         yield judge_agent_clock(SystemClock(), state)
 
 

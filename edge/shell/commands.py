@@ -22,9 +22,9 @@ from edge.core.fault_words import fault_line
 from edge.core.link_words import link_words
 from edge.core.rows import closed_items
 from edge.core.state import Limits, Snapshot
-from edge.core.words import Language, doubt_words, say, trust_words
+from edge.core.words import Language, agent_down_words, doubt_words, say, trust_words
 from edge.shell.agent_clock import AgentClock
-from edge.shell.config import EdgeConfig, load_config
+from edge.shell.config import ConfigErrors, EdgeConfig, load_config
 from edge.shell.ledger import Ledger
 from edge.shell.plan_store import PlanStore
 from edge.shell.sound_cache import stored_sounds
@@ -66,19 +66,30 @@ def _status(options: argparse.Namespace) -> int:
     language: Language = options.language
     found = StatusFile(options.state / "run" / "status.json").read()
     if found is None:
-        _print(
-            say(
-                language,
-                "Chương trình trên cụm loa chưa chạy. Hãy chạy: systemctl start loaxa-edge",
-                "The agent is not running. Start it: systemctl start loaxa-edge",
-            )
-        )
+        _print(agent_down_words(language))
         return 1
     link = _link_in_words(found, SystemClock().mono_ns() // NS_PER_MS, language)
-    lines = status_lines(found.reported, link=link, language=language)
+    title = _title_on_air(options, found.reported)
+    lines = status_lines(found.reported, link=link, language=language, title=title)
     on_card = card_lines(found.card, language) if found.card else []
     _print(*lines, *on_card, *clock_lines(found, SystemClock().mono_ns(), language))
     return 0
+
+
+def _title_on_air(options: argparse.Namespace, report: Reported) -> str:
+    """As the plan on the card has it; empty: nothing is on air, or it cannot be looked up."""
+    if report.on_air is None:
+        return ""
+    try:
+        plan = _plan_store(load_config(options.config), options.state).look()
+    except (ConfigErrors, OSError):  # how the cluster is can be told all the same
+        return ""
+    titles = {one.id: one.title for one in plan.bulletins} if plan else {}
+    return titles.get(report.on_air.bulletin, "")
+
+
+def _plan_store(config: EdgeConfig, state: Path) -> PlanStore:
+    return PlanStore(state / "desired.note", config.verifier_keys(), config.commune, config.cluster)
 
 
 def clock_lines(status: Status, mono_ns: int, language: Language) -> list[str]:
@@ -109,10 +120,12 @@ def _link_in_words(found: Status, now_ms: int, language: Language) -> str:
     )
 
 
-def status_lines(report: Reported, *, link: str, language: Language) -> list[str]:
-    """A report in words, one fact a line; `link`: how the link is, in words."""
+def status_lines(report: Reported, *, link: str, language: Language, title: str = "") -> list[str]:
+    """A report in words, one fact a line; `link`: how the link is, in words; `title`: of what is on air, if known."""
     on = say(language, "bật", "on") if report.relays.get("amp") else say(language, "tắt", "off")
     on_air = report.on_air.bulletin if report.on_air else say(language, "không", "nothing")
+    if title:
+        on_air = f"«{title}»"
     if report.emergency:
         on_air = say(language, "KHẨN CẤP, lệnh ", "EMERGENCY, order ") + report.emergency
     arrester = {
@@ -162,12 +175,13 @@ def _explain(options: argparse.Namespace) -> int:
         return 2
     board = find_board(config.board)
     limits = Limits(warm_up_s=board.warm_up_s, hold_s=board.hold_s)
+    runs = StatusFile(options.state / "run" / "status.json").read() is not None
     if not (options.state / "ledger.db").exists():  # a question must not make a ledger
         blank = Snapshot(now=clock.now(), trust=clock.trust(), plan=None)
-        _print(*explain(blank, at, [], limits, options.language))
+        _print(*explain(blank, at, [], limits, options.language, agent_runs=runs))
         return 0
     rows, snapshot, doubt = _look(config, options.state, clock, at)
-    _print(*explain(snapshot, at, rows, limits, options.language, doubt=doubt))
+    _print(*explain(snapshot, at, rows, limits, options.language, doubt=doubt, agent_runs=runs))
     return 0
 
 
@@ -189,9 +203,7 @@ def _look(
         snapshot = Snapshot(
             now=now,
             trust=standing.trust,
-            plan=PlanStore(
-                state / "desired.note", config.verifier_keys(), config.commune, config.cluster
-            ).look(),
+            plan=_plan_store(config, state).look(),
             held=stored_sounds(state / "sounds"),
             closed=closed_items(rows),
             open=ledger.open_item(),

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from contract.ids import BulletinId
 from contract.journal import Reason
 from contract.ports import ClockTrust
 from edge.core.decide import decide
@@ -40,6 +41,33 @@ def test_says_that_nothing_sounds_and_that_the_clock_is_wrong(scene: Any) -> Non
 
 def test_without_a_plan_it_says_so(scene: Any) -> None:
     assert "no plan" in explain(scene.snapshot(None, 0), scene.at(0), (), Limits(), Language.EN)[0]
+
+
+def test_without_an_agent_that_comes_first_and_nothing_is_promised(scene: Any) -> None:
+    plan = scene.plan(
+        (scene.bulletin("now"), scene.slot("now", 0)),
+        (scene.bulletin("later"), scene.slot("later", 3600)),
+    )
+    snapshot = scene.snapshot(plan, -60)
+    lines = explain(snapshot, scene.at(10), (), Limits(), Language.VI, agent_runs=False)
+    assert lines[0] == "Chương trình trên cụm loa chưa chạy. Hãy chạy: systemctl start loaxa-edge"
+    assert any(line.startswith("Lẽ ra phát: 17:00:00 «now»") for line in lines)
+    assert not any(line.startswith(("Phát: ", "Tiếp theo: ")) for line in lines)
+    assert lines[-1].startswith("Tiếp theo, nếu chương trình chạy: 18:00:00")
+    blank = scene.snapshot(None, 0)
+    assert len(explain(blank, scene.at(0), (), Limits(), Language.EN, agent_runs=False)) == 2
+
+
+def test_the_journal_is_told_with_the_plans_titles(scene: Any) -> None:
+    named = replace(scene.bulletin("tin"), title="Thông báo tiêm phòng")
+    plan = scene.plan((named, scene.slot("tin", 0)))
+    closing = decide(scene.snapshot(plan, 700, booted_at=scene.at(650)), Limits()).closings[0]
+    row = row_of_closing(closing, trust=ClockTrust.RTC, link_up=False, plan_version=1)
+    gone = replace(row, bulletin=BulletinId("cu"))
+    snapshot = scene.snapshot(plan, 800, closed={row_key(row): None})
+    lines = explain(snapshot, scene.at(10), (row, gone), Limits(), Language.VI)
+    assert any("Nhật ký: 17:00:00 «Thông báo tiêm phòng»" in line for line in lines)
+    assert any("Nhật ký: 17:00:00 «cu»" in line for line in lines)
 
 
 def test_the_past_is_told_from_the_journal(scene: Any) -> None:

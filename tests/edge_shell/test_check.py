@@ -26,11 +26,12 @@ from edge.shell.checking import (
     judge_libvlc,
     judge_log_in,
     judge_media,
+    judge_no_agent,
     judge_status,
 )
 from edge.shell.config import EdgeConfig, HubAddress
 from edge.shell.status_file import Status, StatusFile
-from hardware.verdict import Verdict
+from hardware.verdict import Verdict, line_of
 
 NO_PINS = not Path("/dev/gpiochip0").exists()
 REPORTED = Reported(
@@ -244,6 +245,7 @@ async def test_without_an_agent_the_cabinet_itself_is_read_and_stays_silent(
     finally:
         cabinet.terminate()
         await cabinet.wait()
+    assert next(iter(parts.items())) == ("Agent", "FAULT")
     own = ["Surge arrester", "Surge counter", "Sound", "Clock"]
     assert {part: parts[part] for part in own} == dict.fromkeys(own, "ok")
     assert '"level": 1' not in (folder / "pins.jsonl").read_text()
@@ -256,6 +258,7 @@ async def test_a_machine_without_pins_is_a_fault_of_the_cabinet(
     monkeypatch.chdir(tmp_path)  # lgpio leaves a pipe where it is loaded
     code, parts = await check()
     assert (code, parts["GPIO pins"]) == (1, "FAULT")
+    assert next(iter(parts.items())) == ("Agent", "FAULT")
 
 
 def test_a_fault_is_said_in_vietnamese_unless_english_is_asked_for(
@@ -266,6 +269,29 @@ def test_a_fault_is_said_in_vietnamese_unless_english_is_asked_for(
     path.write_text(TOML.format(config))
     assert main(["check", "--config", str(path), "--state", str(tmp_path / "state")]) == 1
     assert "LỖI   Đường truyền về xã: không nối được 127.0.0.1" in capsys.readouterr().out
+
+
+def test_without_an_agent_it_says_how_to_start_it() -> None:
+    here, simulated = judge_no_agent(None), judge_no_agent(Path("cabinet"))
+    assert line_of(here, english=False).startswith("LỖI   Chương trình: không chạy")
+    assert line_of(here, english=False).endswith("→ hãy chạy: systemctl start loaxa-edge")
+    assert line_of(simulated, english=True).endswith("run: loaxa-edge run --simulated cabinet")
+
+
+@pytest.mark.parametrize("verb", ["check", "status"])
+def test_whoever_reads_no_further_gets_no_complaint(
+    tmp_path: Path, config: EdgeConfig, agent: Any, verb: str
+) -> None:
+    agent(link_up=False)
+    path = tmp_path / "edge.toml"
+    path.write_text(TOML.format(config))
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [verb, "--config", str(path), "--state", str(tmp_path / "state")]
+    command = [sys.executable, "-m", "edge.app", *words]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_mistakes_are_one_line_and_two(

@@ -131,6 +131,22 @@ def test_status_says_how_the_cluster_is(ask: Ask, state: Path) -> None:
     ]
 
 
+def test_status_names_what_is_on_air_as_the_plan_does(ask: Ask, lived_in: Path) -> None:
+    status = StatusFile(lived_in / "run" / "status.json")
+    status.write(report(soon()), link_up=True)
+    assert ask("status")[1].splitlines()[0] == "Đang phát: «Bản tin tin»"
+    (lived_in / "desired.note").write_bytes(b"rotten")
+    assert ask("status")[1].splitlines()[0] == "Đang phát: tin"
+
+
+def test_status_is_told_without_a_configuration(
+    capsys: pytest.CaptureFixture[str], state: Path
+) -> None:
+    StatusFile(state / "run" / "status.json").write(report(soon()), link_up=True)
+    assert main(["status", "--config", str(state / "absent.toml"), "--state", str(state)]) == 0
+    assert capsys.readouterr().out.startswith("Đang phát: tin\n")
+
+
 CARD = CardStatus(
     free_mib=812,
     sounds_mib=120.5,
@@ -271,10 +287,18 @@ def test_explain_says_what_will_sound_and_what_is_missing(ask: Ask, lived_in: Pa
     at = soon()
     code, said, _ = ask("explain", "--at", at.strftime("%Y-%m-%dT17:00:30"))
     assert code == 0
-    assert said.splitlines()[0] == f"Lúc 17:00:30 ngày {at:%d/%m/%Y}, lịch số 7:"
+    assert said.splitlines()[0].startswith("Chương trình trên cụm loa chưa chạy.")
+    assert said.splitlines()[1] == f"Lúc 17:00:30 ngày {at:%d/%m/%Y}, lịch số 7:"
     assert "Lẽ ra phát: 17:00:00 «Bản tin tin» 17:00:00–17:01:00 (đúng lịch)" in said
     assert "Tệp chưa tải về: 17:10:00 «Bản tin nhac»" in said
     assert lived_in.exists()
+
+
+def test_explain_beside_an_agent_that_runs_does_not_speak_of_it(ask: Ask, lived_in: Path) -> None:
+    StatusFile(lived_in / "run" / "status.json").write(report(soon()), link_up=True)
+    at = soon()
+    _, said, _ = ask("explain", "--at", at.strftime("%Y-%m-%dT17:00:30"))
+    assert said.splitlines()[0].startswith("Lúc 17:00:30")
 
 
 def test_explain_in_english_also_from_the_journal(ask: Ask, lived_in: Path) -> None:
@@ -313,7 +337,11 @@ def test_explain_changes_nothing_that_it_asks_about(ask: Ask, lived_in: Path, da
 
 def test_explain_before_the_agent_ever_ran_makes_nothing(ask: Ask, state: Path) -> None:
     code, said, _ = ask("explain", "--at", "17:00", "--english")
-    assert (code, said) == (0, "The cluster has no plan yet.\n")
+    assert code == 0
+    assert said.splitlines() == [
+        "The agent is not running. Start it: systemctl start loaxa-edge",
+        "The cluster has no plan yet.",
+    ]
     assert not state.exists()
 
 

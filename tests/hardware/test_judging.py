@@ -81,6 +81,13 @@ def test_a_fault_comes_with_what_to_do(
     assert verdict.advice.vi != verdict.advice.en
 
 
+def test_nobody_is_sent_to_stop_an_agent_that_does_not_run() -> None:
+    advice = judging.judge_pins("GPIO busy", is_agent_down=True).advice
+    assert advice is not None
+    assert "sudo" in advice.vi
+    assert "systemctl stop" not in advice.vi + advice.en
+
+
 @pytest.mark.parametrize(
     ("reading", "holds", "found"),
     [
