@@ -44,6 +44,13 @@ def marks_from(seq_floor: int) -> Marks:
     return Marks(high=seq_floor, recent=(1 << WINDOW) - 1)
 
 
+def all_up_to(marks: Marks, seq: int) -> Marks:
+    """Marks once everything is stopped: an order from before the stop that comes late is not obeyed after it."""
+    ahead = marks.after(seq)
+    below = ((1 << WINDOW) - 1) >> min(ahead.high - seq, WINDOW) << min(ahead.high - seq, WINDOW)
+    return Marks(high=ahead.high, recent=ahead.recent | below, are_whole=marks.are_whole)
+
+
 class Bearing(Struct, frozen=True, kw_only=True):
     """What a cluster knows of time and of this connection.
 

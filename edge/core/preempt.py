@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from contract.ids import SlotId
 from contract.journal import Reason
@@ -36,13 +37,23 @@ def alarm(emergency: Emergency, snapshot: Snapshot, limits: Limits, warm_at: dat
         limits: Those of the board.
         warm_at: From when on the amplifier lets sound out whole.
     """
-    turn = turn_of(emergency, snapshot.turn, snapshot.now)
+    turn = _possible(turn_of(emergency, snapshot.turn, snapshot.now), emergency, snapshot)
     held = next((cue for cue in snapshot.cued if cue.turn == turn), None)
     if held is None and turn.not_before > snapshot.now + timedelta(seconds=limits.prepare_s):
         wake_at = turn.not_before - timedelta(seconds=limits.prepare_s)
         return Alarm(cues=(), turn=turn, wake_at=wake_at)
     cue = held or _cue(emergency, turn, max(turn.not_before, warm_at), snapshot)
     return Alarm(cues=(*_interrupted(emergency, snapshot), cue), turn=turn, wake_at=None)
+
+
+def _possible(turn: Turn, emergency: Emergency, snapshot: Snapshot) -> Turn:
+    """A sound that is not on the card, or is no more, is waited for under the tone and not in silence."""
+    if turn.step is Step.TONE or any(cue.turn == turn for cue in snapshot.cued):
+        return turn
+    sound = _sound(emergency, turn.step, snapshot)
+    if sound.sha256 in snapshot.held or sound == snapshot.attention:
+        return turn
+    return replace(turn, step=Step.TONE)
 
 
 def _interrupted(emergency: Emergency, snapshot: Snapshot) -> tuple[Cue, ...]:

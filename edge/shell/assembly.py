@@ -161,6 +161,7 @@ def assemble(opened: Opened) -> Assembly:
         diary=diary,
         faults=faults,
         ask=o.inbox.put,
+        fetch=plans.fetch_what_is_missing,
     )
     taker = Taker(
         key=key,

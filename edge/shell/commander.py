@@ -22,7 +22,7 @@ from contract.journal import EventKind
 from contract.model import Desired
 from contract.ports import Clock
 from edge.core.emergency import taken
-from edge.core.obey import Bearing, is_asked_again, marks_from, refusal_of
+from edge.core.obey import Bearing, all_up_to, is_asked_again, marks_from, refusal_of
 from edge.core.rate import Bucket
 from edge.shell.acks import Acks
 from edge.shell.config import EdgeConfig
@@ -103,7 +103,7 @@ class Commander:
         if self._nonce and (beacon.commune, beacon.cluster, beacon.nonce) == ours:
             self._beacon = (beacon, self._clock.mono_ns())
             if not self._ledger.marks().are_whole:
-                self._ledger.obey(marks_from(beacon.seq_floor), self._desk.queue)
+                self._ledger.obey(marks_from(beacon.seq_floor), self._desk.kept)
 
     def bearing(self) -> Bearing:
         """What is known of time and of this connection now."""
@@ -118,6 +118,12 @@ class Commander:
             hub_now=beacon.at + passed,
             seq_floor=beacon.seq_floor,
         )
+
+    @property
+    def real_now(self) -> datetime | None:
+        """The time, by the hub's clock or by our own if that may be believed; None: nobody knows."""
+        bearing = self.bearing()
+        return bearing.hub_now or (bearing.now if bearing.is_trusted else None)
 
     # Commands
 
@@ -164,7 +170,9 @@ class Commander:
                 self._desk.take(emergency, marks)
                 self._plans.fetch_what_is_missing()
             case StopEmergency(emergency=wanted):
-                self._ledger.obey(marks, self._desk.queue)
+                if wanted is None:
+                    marks = all_up_to(self._ledger.marks(), command.seq)
+                self._ledger.obey(marks, self._desk.kept)
                 self._desk.stop(wanted)
                 self._acks.say(command.id, Stage.ENDED)
             case _:

@@ -22,8 +22,10 @@ from edge.shell.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-SPEECH_TRIES = 3
-"""After so many failures of the player on the bulletin itself the next emergency gets its turn."""
+SPEECH_TRIES = 10
+AGAIN_S = (0.0, 1.0, 5.0, 15.0, 30.0)
+"""A player that fails on the bulletin itself is tried again with growing pauses, some minutes in all; then the next
+emergency gets its turn."""
 
 
 class EmergencyDesk:
@@ -58,10 +60,26 @@ class EmergencyDesk:
         self._held = held
         self._on_row = on_row
         self._failures = 0
-        self.queue: tuple[Emergency, ...] = ledger.emergencies()
+        self._from_before: tuple[Emergency, ...] = ledger.emergencies()
+        self.queue: tuple[Emergency, ...] = ()
         self.turn: Turn | None = None
         self.overridden_until: datetime | None = None
         self.link_up = False
+
+    @property
+    def kept(self) -> tuple[Emergency, ...]:
+        """All that the ledger is to remember: also what an earlier start left, as long as nobody knows its age."""
+        return (*self._from_before, *self.queue)
+
+    def know_time(self, real_now: datetime | None) -> None:
+        """What an earlier start left is taken up once the time is known; without that it might be days old.
+
+        Args:
+            real_now: By a clock that may be believed, or by the hub's; None: nobody knows.
+        """
+        if self._from_before and real_now is not None:
+            left, self._from_before = self._from_before, ()
+            self.queue = (*shifted(left, self._clock.now() - real_now), *self.queue)
 
     @property
     def is_on(self) -> bool:
@@ -81,17 +99,17 @@ class EmergencyDesk:
     @property
     def sounds(self) -> tuple[Bulletin, ...]:
         """What must be on the card for those that are not over, most urgent first."""
-        return tuple(sound for one in self.queue for sound in one.sounds)
+        return tuple(sound for one in self.kept for sound in one.sounds)
 
     def take(self, emergency: Emergency, marks: Marks | None = None) -> None:
         """One more; with it the marks of the command that began it go into the ledger, in one step."""
         self.queue = (*self.queue, emergency)
-        self._ledger.obey(marks, self.queue)
+        self._ledger.obey(marks, self.kept)
         log.warning("emergency %s: %s", emergency.id, emergency.bulletin.title)
 
     def stop(self, wanted: str | None) -> None:
         """Ends one by its id, or all; what sounds of it is silenced by the next decision."""
-        for one in self.queue:
+        for one in self.kept:
             if wanted in (None, one.id):
                 self._end(one, Reason.STOPPED)
 
@@ -111,7 +129,7 @@ class EmergencyDesk:
         if one is None or one.has_begun:
             return
         self._put(replace(one, has_begun=True, started_at=at))
-        self._ledger.obey(None, self.queue)
+        self._ledger.obey(None, self.kept)
         self._acks.say(one.id, Stage.STARTED)
 
     def heard_out(self, cue: Cue, at: datetime) -> None:
@@ -125,7 +143,7 @@ class EmergencyDesk:
         if after.is_spoken_out:
             self._end(after, Reason.PLANNED)
         elif after.spoken != one.spoken:
-            self._ledger.obey(None, self.queue)
+            self._ledger.obey(None, self.kept)
 
     def failed(self, cue: Cue) -> None:
         """The player failed: a tone is skipped, the bulletin is tried again a few times."""
@@ -137,12 +155,16 @@ class EmergencyDesk:
             _, self.turn = after_step(one, cue.turn, self._held(), self._clock.now())
         elif self._failures >= SPEECH_TRIES:
             self._end(one, Reason.PLAYER_FAILED)
+        else:
+            pause_s = AGAIN_S[min(self._failures, len(AGAIN_S)) - 1]
+            again_at = self._clock.now() + timedelta(seconds=pause_s)
+            self.turn = replace(cue.turn, not_before=again_at)
 
     def shift(self, step: timedelta) -> None:
         """The wall clock was set."""
         if self.queue:
             self.queue = shifted(self.queue, step)
-            self._ledger.obey(None, self.queue)
+            self._ledger.obey(None, self.kept)
         if self.turn is not None:
             self.turn = replace(self.turn, not_before=self.turn.not_before + step)
         if self.overridden_until is not None:
@@ -154,13 +176,14 @@ class EmergencyDesk:
     def _end(self, one: Emergency, reason: Reason) -> None:
         now = self._clock.now()
         self.queue = tuple(other for other in self.queue if other.id != one.id)
+        self._from_before = tuple(other for other in self._from_before if other.id != one.id)
         if self.turn is not None and self.turn.emergency == one.id:
             self.turn = None
         if one.has_begun:
             self.overridden_until = now
         self._failures = 0
         row = row_of_emergency(one, reason, now, self._clock, link_up=self.link_up)
-        self._ledger.end_emergency(row, self.queue)
+        self._ledger.end_emergency(row, self.kept)
         self._on_row()
         well = reason is Reason.PLANNED
         self._acks.say(one.id, Stage.ENDED if well else Stage.FAILED, "" if well else str(reason))

@@ -41,6 +41,7 @@ class KeyKeeper:
         diary: Takes the rows.
         faults: Shows contacts that contradict each other.
         ask: Brings an event into the loop.
+        fetch: Asks for what is not on the card.
     """
 
     def __init__(  # noqa: PLR0913 - each part by its name
@@ -54,6 +55,7 @@ class KeyKeeper:
         diary: Diary,
         faults: FaultBoard,
         ask: Callable[[KeyLook], None],
+        fetch: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._rules = rules
@@ -63,6 +65,7 @@ class KeyKeeper:
         self._diary = diary
         self._faults = faults
         self._ask = ask
+        self._fetch = fetch
         self._key = Key()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -114,6 +117,7 @@ class KeyKeeper:
                 local=True,
             )
         )
+        self._fetch()
 
     def _stop(self) -> None:
         self._diary.event(EventKind.KEY_TURNED, detail="stop")

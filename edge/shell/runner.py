@@ -114,6 +114,7 @@ class Runner:
         p = self._p
         self._follow_clock()
         await p.silence.act()
+        p.desk.know_time(p.commander.real_now)
         snapshot = self.look()
         decision = decide(snapshot, p.limits)
         self._settle(decision)

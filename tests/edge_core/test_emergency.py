@@ -112,6 +112,15 @@ def test_all_that_is_spoken_is_waited_for_under_the_tone(scene: Any) -> None:
     assert (speech.step, speech.not_before) == (Step.SPEECH, scene.at(18))
 
 
+def test_a_bulletin_that_is_gone_again_is_waited_for_under_the_tone(scene: Any) -> None:
+    one = emergency(scene, has_begun=True)
+    turn = Turn(emergency=one.id, step=Step.SPEECH, not_before=scene.at(8))
+    decision = decide(alarmed(scene, 9, one, turn=turn, held=held(scene, "tone")), LIMITS)
+    assert [cue.occurrence.bulletin.id for cue in decision.cues] == ["tone"]
+    assert decision.turn is not None
+    assert decision.turn.step is Step.TONE
+
+
 def test_the_gap_between_two_speeches_is_slept_over_with_the_amplifier_on(scene: Any) -> None:
     one = emergency(scene, gap_s=60, has_begun=True)
     one, turn = after_step(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from contract.command import Audience, Command, Refusal, StopEmergency
 from contract.ids import ClusterId, CommuneId
-from edge.core.obey import WINDOW, Bearing, Marks, refusal_of
+from edge.core.obey import WINDOW, Bearing, Marks, all_up_to, refusal_of
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 COMMUNE = CommuneId("binh-lu")
@@ -71,6 +71,14 @@ def test_commands_may_overtake_each_other(numbers: list[int]) -> None:
     for seq in numbers:
         assert not marks.have(seq)
         marks = marks.after(seq)
+
+
+@given(st.integers(1, 200), st.integers(1, 200))
+def test_a_stop_closes_all_before_it_and_nothing_after(high: int, stop: int) -> None:
+    marks = all_up_to(Marks().after(high), stop)
+    assert all(marks.have(seq) for seq in range(max(1, stop - WINDOW), stop + 1))
+    later = [seq for seq in range(stop + 1, stop + 50) if seq != high and marks.high - seq < WINDOW]
+    assert not any(marks.have(seq) for seq in later)
 
 
 def test_who_is_meant() -> None:

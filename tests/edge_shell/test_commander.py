@@ -34,7 +34,7 @@ from edge.core.state import Cue, Occurrence
 from edge.shell.acks import Acks
 from edge.shell.commander import BURST, Commander
 from edge.shell.diary import Diary
-from edge.shell.emergency_desk import EmergencyDesk
+from edge.shell.emergency_desk import SPEECH_TRIES, EmergencyDesk
 from edge.shell.fault_board import FaultBoard
 from edge.shell.ledger import Ledger
 
@@ -108,6 +108,7 @@ class Post:
             diary=diary,
             faults=self.faults,
         )
+        self.desk.know_time(self.commander.real_now)  # as the loop does before each decision
 
     def power_cut(self) -> None:
         self.ledger.close()
@@ -343,7 +344,8 @@ def test_a_stop_ends_what_sounds_and_what_waits(post: Post) -> None:
 def test_a_bulletin_that_the_player_cannot_play_gives_way_to_the_next(post: Post) -> None:
     post.take(1)
     post.take(2)
-    for _ in range(3):
+    for tried in range(SPEECH_TRIES):
+        assert post.queue == ["e-1", "e-2"], tried
         post.desk.failed(cue_of(post, Step.SPEECH))
     assert post.queue == ["e-2"]
     assert ("e-1", Stage.FAILED, "player_failed") in post.said()

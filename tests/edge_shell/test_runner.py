@@ -1022,19 +1022,46 @@ async def test_a_stop_silences_it_at_once_and_the_programme_goes_on(
     assert cabinet.player.heard[-1][1].endswith("at 80 %")
 
 
-async def test_it_sounds_with_a_clock_that_nobody_trusts_and_after_a_power_cut(
-    open_cabinet: Any,
+async def test_it_sounds_with_a_clock_that_nobody_trusts(cabinet: Cabinet, alarm: Alarm) -> None:
+    cabinet.clock.known = ClockTrust.LAST_SAVED
+    await alarm.sound(cabinet.bulletin("lu", 3), repeats=1)
+    await cabinet.pass_to(0)
+    assert [what for _, what in cabinet.player.heard] == ["from 0 ms at 100 %", "heard out"] * 2
+
+
+@pytest.mark.parametrize("trust", [ClockTrust.RTC, ClockTrust.LAST_SAVED])
+async def test_after_a_power_cut_it_goes_on_once_its_age_is_known(
+    open_cabinet: Any, trust: ClockTrust
 ) -> None:
     async with open_cabinet() as before:
         alarm = Alarm(before)
         await alarm.meet_hub()
         await alarm.sound(before.bulletin("lu", 3), repeats=1)
         await before.pass_to(-26)
-    async with open_cabinet(-20.0) as after:
-        after.clock.known = ClockTrust.LAST_SAVED
-        await after.pass_to(0)
+    async with open_cabinet(-20.0, trust) as after:
+        await after.pass_to(-10)
+        if not trust.is_trusted:
+            assert after.player.heard == []  # it might have lain there for days
+            await Alarm(after).meet_hub()
+        await after.pass_to(10)
         assert [what for _, what in after.player.heard] == ["from 0 ms at 100 %", "heard out"] * 2
         assert [row.outcome for row in after.rows()] == [Outcome.COMPLETED]
+
+
+async def test_what_lay_on_the_card_for_days_is_not_sounded(open_cabinet: Any) -> None:
+    async with open_cabinet() as before:
+        alarm = Alarm(before)
+        await alarm.meet_hub()
+        await alarm.sound(before.bulletin("lu", 3), repeats=1)
+    # Its clock stood still meanwhile.
+    async with open_cabinet(-20.0, ClockTrust.LAST_SAVED) as after:
+        await after.pass_to(-15)
+        after.clock.step_wall(3 * 86_400)
+        after.clock.known = ClockTrust.SYNCHRONISED
+        await after.pass_to(3 * 86_400)
+        assert after.player.heard == []
+        (row,) = (one for one in after.rows() if one.slot == "e-1")
+        assert (row.outcome, row.reason) == (Outcome.NOT_AIRED, Reason.EXPIRED)
 
 
 async def test_the_tone_sounds_until_the_bulletin_is_there(
