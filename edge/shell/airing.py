@@ -203,6 +203,8 @@ class Airing:
             case Started(mono_ns=mono_ns):
                 self.player_failed = False
                 self.desk.began(cue, self._wall(mono_ns))
+            case Progress(level_db=level_db):
+                self.desk.measured(cue, level_db, is_let_out=self.amplifier.on_at is not None)
             case HeardOut():
                 self._forget(event.item)
                 self.sound_ended_at = self._clock.now()

@@ -16,6 +16,7 @@ from contract.ports import Clock
 from edge.core.emergency import Emergency, Step, Turn, after_step, shifted
 from edge.core.obey import Marks
 from edge.core.rows import UNNUMBERED
+from edge.core.silence import is_silence
 from edge.core.state import Cue
 from edge.shell.acks import Acks
 from edge.shell.ledger import Ledger
@@ -60,6 +61,8 @@ class EmergencyDesk:
         self._held = held
         self._on_row = on_row
         self._failures = 0
+        self._doubt: Reason | None = None
+        self._was_heard = False
         self._from_before: tuple[Emergency, ...] = ledger.emergencies()
         self.queue: tuple[Emergency, ...] = ()
         self.turn: Turn | None = None
@@ -132,6 +135,17 @@ class EmergencyDesk:
         self._ledger.obey(None, self.kept)
         self._acks.say(one.id, Stage.STARTED)
 
+    def measured(self, cue: Cue, level_db: float | None, *, is_let_out: bool) -> None:
+        """One of its sounds goes on: whether anything of the bulletin reaches the horn decides what its row says."""
+        if cue.turn is None or cue.turn.step is not Step.SPEECH:
+            return
+        if not is_let_out:
+            self._doubt = self._doubt or Reason.AMPLIFIER_SILENT
+        elif is_silence(level_db, cue.volume_pct) is True:
+            self._doubt = self._doubt or Reason.SILENT
+        else:
+            self._was_heard = True
+
     def heard_out(self, cue: Cue, at: datetime) -> None:
         """One of its sounds was heard to its end: the next one follows, or it is over."""
         one = self._find(cue)
@@ -182,6 +196,9 @@ class EmergencyDesk:
         if one.has_begun:
             self.overridden_until = now
         self._failures = 0
+        if reason is Reason.PLANNED and self._doubt is not None and not self._was_heard:
+            reason = self._doubt
+        self._doubt, self._was_heard = None, False
         row = row_of_emergency(one, reason, now, self._clock, link_up=self.link_up)
         self._ledger.end_emergency(row, self.kept)
         self._on_row()
@@ -193,18 +210,19 @@ class EmergencyDesk:
 def row_of_emergency(
     one: Emergency, reason: Reason, now: datetime, clock: Clock, *, link_up: bool
 ) -> ItemRow:
-    """What became of an emergency, under the id of its command."""
-    outcome = Outcome.PARTIAL if one.has_begun else Outcome.NOT_AIRED
+    """What became of an emergency, under the id of its command; one that was played and not heard was not aired."""
+    unheard = reason in (Reason.SILENT, Reason.AMPLIFIER_SILENT)
+    outcome = Outcome.PARTIAL if one.has_begun and not unheard else Outcome.NOT_AIRED
     return ItemRow(
         number=UNNUMBERED,
         slot=SlotId(one.id),
         bulletin=one.bulletin.id,
         sha256=one.bulletin.sha256,
         planned_at=one.taken_at,
-        outcome=Outcome.COMPLETED if one.is_spoken_out else outcome,
+        outcome=Outcome.COMPLETED if one.is_spoken_out and not unheard else outcome,
         reason=reason,
-        started_at=one.started_at,
-        ended_at=now if one.has_begun else None,
+        started_at=None if unheard else one.started_at,
+        ended_at=now if one.has_begun and not unheard else None,
         duration_ms=one.bulletin.duration_ms,
         volume_pct=one.volume_pct,
         clock_trust=clock.trust(),

@@ -326,6 +326,22 @@ def test_what_became_of_it_is_a_row_and_the_hub_is_told(post: Post) -> None:
     assert post.queue == []
 
 
+@pytest.mark.parametrize(
+    ("level_db", "is_let_out", "why"),
+    [(-110.0, True, Reason.SILENT), (-20.0, False, Reason.AMPLIFIER_SILENT)],
+)
+def test_what_was_played_and_not_heard_is_not_called_heard(
+    post: Post, level_db: float, is_let_out: bool, why: Reason
+) -> None:
+    post.take(1)
+    post.desk.began(cue_of(post, Step.TONE), post.clock.now())
+    post.desk.measured(cue_of(post, Step.SPEECH), level_db, is_let_out=is_let_out)
+    post.desk.heard_out(cue_of(post, Step.SPEECH), post.clock.now())
+    (row,) = [r for r in post.ledger.rows_waiting(max_bytes=10**6) if isinstance(r, ItemRow)]
+    assert (row.outcome, row.reason, row.started_at) == (Outcome.NOT_AIRED, why, None)
+    assert post.said()[-1] == ("e-1", Stage.FAILED, str(why))
+
+
 def test_a_stop_ends_what_sounds_and_what_waits(post: Post) -> None:
     post.take(1)
     post.take(2)
