@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from contract.command import Stage
+from contract.journal import Reason
 from contract.pack import PackKind
 from hub.cli.api import Api, api_of
 from hub.cli.speak import say
-from hub.core.emergency import Course
+from hub.clock import SystemClock
+from hub.core.emergency import Answer, Course
 from hub.errors import HubError
 
 LOOK_S = 0.5
@@ -26,6 +29,8 @@ STAGES = {
     Stage.ENDED: "đã phát xong / ended",
     Stage.FAILED: "KHÔNG PHÁT / FAILED",
 }
+STOPPED = "đã dừng / stopped"
+NOTHING_ON_AIR = "không có gì đang phát / nothing is on air"
 
 
 async def start(wanted: argparse.Namespace) -> None:
@@ -45,15 +50,19 @@ async def start(wanted: argparse.Namespace) -> None:
 
 
 async def stop(wanted: argparse.Namespace) -> None:
-    """Ends one emergency, or all."""
-    made = api_of(wanted.state).ask("POST", "/api/emergencies/stop", {"emergency": wanted.id})
+    """Ends one emergency, or all; the order goes out even when the hub knows of none."""
+    api = api_of(wanted.state)
+    made = api.ask("POST", "/api/emergencies/stop", {"emergency": wanted.id})
     say(f"{made['id']}: dừng / stops {made['title'] or '-'}")
+    if not made["title"] and nothing_on_air(_courses(api), SystemClock().now()):
+        say(NOTHING_ON_AIR)
 
 
 async def show(wanted: argparse.Namespace) -> None:
     """What each cluster made of the newest orders."""
+    now = SystemClock().now()
     for course in _courses(api_of(wanted.state))[: wanted.last]:
-        for line in course_lines(course):
+        for line in course_lines(course, now):
             say(line)
 
 
@@ -61,6 +70,13 @@ def _bulletin(api: Api, what: str) -> str:
     """The id of what is to sound; a file is taken in first."""
     if re.match(BULLETIN, what):
         return what
+    if what not in set(PackKind) and not Path(what).exists():
+        kinds = ", ".join(PackKind)
+        raise HubError(
+            "no_file",
+            f"không có tệp {what!r}, gói khẩn cấp cũng không có loại đó; các loại: {kinds}",
+            f"there is no file {what!r} and no such kind in the emergency pack; kinds: {kinds}",
+        )
     known: list[dict[str, Any]] = api.ask("GET", "/api/bulletins")
     if what in set(PackKind):
         found = [one["id"] for one in known if one.get("pack") == what]
@@ -84,7 +100,7 @@ async def _follow(api: Api, order: str, follow_s: float) -> None:
     end_s = loop.time() + follow_s
     while loop.time() < end_s:
         course = next(one for one in _courses(api) if one.id == order)
-        for line in course_lines(course)[1:]:
+        for line in course_lines(course, SystemClock().now())[1:]:
             if line not in told:
                 told.add(line)
                 say(line)
@@ -98,13 +114,37 @@ def _is_over(course: Course, cluster: str) -> bool:
     return answer is not None and answer.stage in (Stage.ENDED, Stage.FAILED)
 
 
-def course_lines(course: Course) -> list[str]:
+def nothing_on_air(courses: list[Course], now: datetime) -> bool:
+    """Whether no emergency is open, nor sounds on past its time."""
+    begun = [one for one in courses if one.what == "start" and one.ended_at is None]
+    return not any(one.is_open(now) or _sounds(one) for one in begun)
+
+
+def _sounds(course: Course) -> bool:
+    return any(one.stage is Stage.STARTED for one in course.answers)
+
+
+def course_lines(course: Course, now: datetime) -> list[str]:
     """An order and every cluster's answer, a line each; who has not answered is named."""
-    answers = {one.cluster: one for one in course.answers}
     lines = [f"{course.id} {course.what} {course.mode} «{course.title}» ({course.by})"]
     for name in course.meant:
-        answer = answers.get(name)
-        words = STAGES[answer.stage] if answer else "CHƯA TRẢ LỜI / NO ANSWER YET"
-        why = f" ({answer.reason})" if answer and answer.reason else ""
-        lines.append(f"  {name}: {words}{why}")
+        answer = course.answer_of(name)
+        words = _answer_words(course, answer) if answer else _unanswered(course, now)
+        lines.append(f"  {name}: {words}")
     return lines
+
+
+def _answer_words(course: Course, answer: Answer) -> str:
+    was_cut = answer.stage is Stage.FAILED and answer.reason == Reason.STOPPED
+    if was_cut or (course.what == "stop" and answer.stage is Stage.ENDED):
+        return STOPPED
+    why = f" ({answer.reason})" if answer.reason else ""
+    return f"{STAGES[answer.stage]}{why}"
+
+
+def _unanswered(course: Course, now: datetime) -> str:
+    if course.ended_at is not None:
+        return "chưa trả lời; đã dừng / has not answered; stopped"
+    if not course.is_open(now):
+        return "hết hiệu lực, chưa trả lời / too late now, has not answered"
+    return "CHƯA TRẢ LỜI / NO ANSWER YET"

@@ -38,7 +38,7 @@ class Backups:
         self._settings = settings
 
     async def make(self, *, by: str, folder: str = "") -> BackupDone:
-        """Makes a backup, and remembers how it went.
+        """Makes a backup, and remembers how it went; one to another folder that failed is told to who asked only.
 
         Args:
             by: Who asks.
@@ -51,7 +51,8 @@ class Backups:
         try:
             done = await self._store.aside(lambda: self._make(folder, now))
         except HubError as error:
-            await self._failed(error, now)
+            if not folder:
+                await self._failed(error, now)
             raise
         facts = BackupFacts(made_at=now, file=str(done.file))
         await self._store.write(lambda c: self._note(c, facts, now, by))
@@ -77,7 +78,6 @@ class Backups:
         people.note_audit(connection, now, by, "hub.backup", facts.file)
 
     async def _failed(self, error: HubError, now: datetime) -> None:
-        log.error("no backup: %s", error)
         known = await self.facts()
         told = {"why_vi": error.message_vi, "why_en": error.message_en}
         facts = replace(known, failed_at=now, **told)
@@ -94,8 +94,8 @@ class Backups:
             await asyncio.sleep(LOOK_S)
             try:
                 await self.make_if_due(started_at)
-            except HubError:
-                continue  # told, and tried again later
+            except HubError as error:
+                log.error("no backup: %s", error)  # tried again later
 
     async def make_if_due(self, started_at: datetime) -> bool:
         """Makes one if it is time; whether it was.

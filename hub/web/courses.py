@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from contract.command import Mode, Refusal, Stage
+from contract.ids import ClusterId
 from contract.journal import Reason
 from hub.core.emergency import Answer, Course
 from hub.web.moments import instant_words
@@ -22,12 +23,18 @@ STAGES = {
     Stage.ENDED: (Tone.CALM, mark("has sounded it to its end")),
     Stage.FAILED: (Tone.BAD, mark("DID NOT SOUND IT")),
 }
+STOP_STAGES = STAGES | {
+    Stage.VERIFIED: STAGES[Stage.RECEIVED],
+    Stage.ENDED: (Tone.CALM, mark("was stopped")),
+}
 REFUSALS = {
     Refusal.EXPIRED: mark("the order came too late"),
     Refusal.NO_BEACON: mark("it does not know the time yet; asked again"),
     Refusal.TOO_MANY: mark("too many orders at once; asked again"),
 }
 NO_ANSWER = mark("NO ANSWER YET: go there, or call the hamlet's head")
+STOPPED_UNANSWERED = mark("has not answered; stopped")
+EXPIRED_UNANSWERED = mark("too late now, has not answered")
 
 
 class AnswerLine(Struct, frozen=True, kw_only=True):
@@ -58,7 +65,7 @@ class CourseLine(Struct, frozen=True, kw_only=True):
 
 def course_line(course: Course, names: Mapping[str, str], now: datetime, say: Say) -> CourseLine:
     """An order with every cluster's answer."""
-    lines = [_answer(names.get(name, name), course.answer_of(name), say) for name in course.meant]
+    lines = [_answer(course, name, names.get(name, name), now, say) for name in course.meant]
     return CourseLine(
         id=course.id,
         what=course.what,
@@ -71,15 +78,30 @@ def course_line(course: Course, names: Mapping[str, str], now: datetime, say: Sa
     )
 
 
-def _answer(name: str, answer: Answer | None, say: Say) -> AnswerLine:
+def _answer(course: Course, cluster: ClusterId, title: str, now: datetime, say: Say) -> AnswerLine:
+    answer = course.answer_of(cluster)
     if answer is None:
-        return AnswerLine(cluster=name, tone=Tone.BAD, words=say(NO_ANSWER))
-    tone, words = STAGES[answer.stage]
+        tone, words = _unanswered(course, now)
+        return AnswerLine(cluster=title, tone=tone, words=say(words))
+    return _answered(course, answer, title, say)
+
+
+def _unanswered(course: Course, now: datetime) -> tuple[Tone, str]:
+    """Nobody is called to go to a cluster for an order that is over."""
+    if course.ended_at is not None:
+        return Tone.CALM, STOPPED_UNANSWERED
+    if not course.is_open(now):
+        return Tone.WARN, EXPIRED_UNANSWERED
+    return Tone.BAD, NO_ANSWER
+
+
+def _answered(course: Course, answer: Answer, title: str, say: Say) -> AnswerLine:
+    tone, words = (STOP_STAGES if course.what == "stop" else STAGES)[answer.stage]
     why = _why(answer.reason, say)
     if answer.stage is Stage.FAILED and answer.reason == Reason.STOPPED:
         tone, words = Tone.CALM, mark("was stopped")
         why = ""
-    return AnswerLine(cluster=name, tone=tone, words=f"{say(words)}: {why}" if why else say(words))
+    return AnswerLine(cluster=title, tone=tone, words=f"{say(words)}: {why}" if why else say(words))
 
 
 def _why(reason: str, say: Say) -> str:

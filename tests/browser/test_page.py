@@ -79,6 +79,7 @@ def test_upload_plan_and_cancel(
     _press(browser, "#schedule-go")
     dialog = _shown(browser, "#confirm")
     assert "3 cụm loa" in dialog.text
+    assert "mất kết nối" in dialog.text
     assert "Bản tin chiều" in dialog.text
     browser.save_screenshot(str(tmp_path / "confirm.png"))
     _press(browser, "#confirm [value=yes]")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -163,8 +164,7 @@ async def test_a_backup_is_whole_private_and_small(site: Site) -> None:
 async def test_a_sound_is_copied_to_another_disk_once(site: Site, tmp_path: Path) -> None:
     with pytest.raises(HubError, match="no such folder"):
         await site.backup(str(tmp_path / "usb"))
-    facts = await site.village.operations.backups.facts()
-    assert "no such folder" in facts.why_en
+    assert (await site.village.operations.backups.facts()).failed_at is None
     (tmp_path / "usb").mkdir()
     await site.backup(str(tmp_path / "usb"))
     (copy,) = (tmp_path / "usb" / "sounds").iterdir()
@@ -413,6 +413,16 @@ async def test_by_itself_every_day_and_again_when_it_failed(site: Site) -> None:
     clock.pass_by(hours=1)
     assert await backups.make_if_due(since)
     assert (await backups.facts()).failed_at is None
+
+
+async def test_a_folder_that_is_not_there_is_told_once(
+    site: Site, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = ["backup", "--to", "/nope", "--state", str(site.state.root)]
+    assert await asyncio.to_thread(main, wanted) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no such folder" in line
+    assert [one.message for one in caplog.records if "no such folder" in one.message] == []
 
 
 async def test_a_clock_that_stood_in_the_future_does_not_end_the_backups(site: Site) -> None:

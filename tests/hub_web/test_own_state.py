@@ -30,6 +30,10 @@ async def test_a_failed_backup_is_an_alarm_with_its_reason(
 ) -> None:
     with pytest.raises(HubError):
         await hub.operations.backups.make(by="t", folder="/nowhere/usb")
+    assert (await local.get("/api/hub")).json()["alarms"] == []
+    hub.state.backups.write_text("in the way")
+    with pytest.raises(HubError):
+        await hub.operations.backups.make(by="hub")
     assert (await local.get("/api/hub")).json()["alarms"] == ["backup_failed"]
     shown = (await local.get("/part/hub")).text
     assert "Lần sao lưu gần nhất không được." in shown

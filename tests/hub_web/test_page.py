@@ -76,6 +76,15 @@ async def test_the_page(
     assert (await anyone.get("/part/other")).status_code == 404
 
 
+async def test_a_lost_cluster_is_marked_where_clusters_are_chosen(
+    anyone: httpx.AsyncClient, log_in: LogIn, secret: str
+) -> None:
+    assert secret
+    await log_in()
+    page = (await anyone.get("/")).text
+    assert 'value="bl-01" data-lost="Bản Thẳm"> Bản Thẳm · mất kết nối</label>' in page
+
+
 async def test_english_is_remembered(anyone: httpx.AsyncClient, log_in: LogIn) -> None:
     await log_in()
     assert "Broadcast schedule" in (await anyone.get("/", params={"lang": "en"})).text

@@ -42,7 +42,7 @@ export function prepareSchedule(refresh) {
       ? await call("PUT", `/api/slots/${changed.slot}`, order)
       : await call("POST", "/api/slots", order);
     end();
-    show(done, `${texts.planned} ${texts.plan_sent} ${made.clusters_changed.length}`);
+    show(done, `${texts.planned} ${texts.plan_sent} ${made.clusters_changed.length}${lostAmong(made.clusters_changed)}`);
     refresh();
   }
 
@@ -171,7 +171,7 @@ function checked(name) {
 function question(order, seen) {
   const title = fields.bulletin.selectedOptions[0].text;
   const names = order.clusters === "all" ? [] : seen.clusters.map(clusterTitle);
-  const who = `${seen.clusters.length} ${texts.clusters}${names.length ? ` (${names.join(", ")})` : ""}`;
+  const who = `${seen.clusters.length} ${texts.clusters}${names.length ? ` (${names.join(", ")})` : lostAmong(seen.clusters)}`;
   const isNow = fields.kind.value === "now";
   const starts = isNow ? [texts.now] : seen.starts.slice(0, SHOWN_STARTS).map(words);
   if (seen.starts.length > SHOWN_STARTS) starts.push(`… ${texts.and_more}`);
@@ -184,5 +184,14 @@ function question(order, seen) {
 }
 
 function clusterTitle(name) {
-  return form.querySelector(`[name=clusters][value="${name}"]`)?.parentElement.textContent.trim() ?? name;
+  return clusterBox(name)?.parentElement.textContent.trim() ?? name;
+}
+
+function lostAmong(names) {
+  const lost = names.map((name) => clusterBox(name)?.dataset.lost).filter(Boolean);
+  return lost.length ? ` (${texts.connection_lost}: ${lost.join(", ")})` : "";
+}
+
+function clusterBox(name) {
+  return form.querySelector(`[name=clusters][value="${name}"]`);
 }
