@@ -13,6 +13,9 @@ from edge.core.state import Aired, Closing, Cue, OccurrenceKey, OpenItem
 
 UNNUMBERED = 1
 """The ledger gives a row its number."""
+SAME_INSTANT = timedelta(milliseconds=50)
+"""Two instants this near are one: each was worked out from its own reading of a monotonic clock, which differ by
+microseconds, and less than this of a programme was heard by nobody."""
 
 
 def open_item(
@@ -78,7 +81,7 @@ def row_of_heard_out(item: OpenItem, ended_at: datetime) -> ItemRow:
 
 def row_of_unheard(row: ItemRow, unheard_from: datetime, reason: Reason) -> ItemRow:
     """The row of an item of which nothing was heard from an instant on, whatever the player made of it."""
-    if row.started_at is None or unheard_from <= row.started_at:
+    if row.started_at is None or unheard_from <= row.started_at + SAME_INSTANT:
         return replace(
             row,
             outcome=Outcome.NOT_AIRED,

@@ -22,6 +22,7 @@ from edge.core.rows import (
     row_of_closing,
     row_of_heard_out,
     row_of_open,
+    row_of_unheard,
 )
 from edge.core.state import Aired, Cue, Limits, OccurrenceKey, OpenItem, Snapshot
 
@@ -323,6 +324,25 @@ def test_rows_tell_completed_partial_and_never(scene: Any) -> None:
     aired = closed_items([stopped])[item.key]
     assert aired is not None
     assert aired.ended_at == scene.at(7)
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "outcome"),
+    [
+        (-0.001, Outcome.NOT_AIRED),
+        (0.0, Outcome.NOT_AIRED),
+        (0.000001, Outcome.NOT_AIRED),
+        (1.0, Outcome.PARTIAL),
+    ],
+)
+def test_what_was_silent_from_its_first_instant_was_not_aired(
+    scene: Any, heard_s: float, outcome: Outcome
+) -> None:
+    plan = scene.plan((scene.bulletin("tin"), scene.slot("tin", 0)))
+    item = on_air(decide(scene.snapshot(plan, -3), LIMITS).cues[0], scene.at(0.004))
+    heard_out = row_of_heard_out(item, scene.at(60))
+    row = row_of_unheard(heard_out, scene.at(0.004 + heard_s), Reason.SILENT)
+    assert (row.outcome, row.reason) == (outcome, Reason.SILENT)
 
 
 def test_the_row_of_the_item_on_air_is_not_made_from_a_closing(scene: Any) -> None:
