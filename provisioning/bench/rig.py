@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import socket
 import tempfile
@@ -25,6 +26,8 @@ from provisioning.bench.uplink import follow_uplink
 
 MAX_SOCKET_PATH = 90
 AT_ONCE = 2
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to outgoing connections: none of these takes a port before the hub listens."""
 BOARD = "cabinet-v1"
 ONLINE_TIMEOUT_S = 60.0
 TITLES = ("Bản Thẳm", "Bản Hon", "Nà Phát", "Thèn Thầu", "Nà Cà", "Cò Lá")
@@ -258,7 +261,13 @@ def title(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody listens on now.
+
+    Raises:
+        BenchError: There is none.
+    """
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise BenchError("no free port on 127.0.0.1; end what listens there")
